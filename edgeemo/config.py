@@ -1,0 +1,274 @@
+"""Every setting, its default, unit and range; one section a component, all of them frozen.
+
+Reading them from a file, the environment and the command line is `edgeemo.configfile`'s work.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+Identifier = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
+Zone = tuple[Share, Share, Share, Share]
+
+PACKAGE = Path(__file__).resolve().parent
+STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
+
+
+def hostname_id() -> str:
+    """This machine's name, reduced to the characters that an id may have."""
+    return re.sub(r"[^a-zA-Z0-9_-]+", "-", platform.node()).strip("-")[:64] or "edgeemo"
+
+
+def bundled_model() -> Path:
+    """The model that comes with edgeemo: beside the modules when installed, at the top of a checkout."""
+    installed = PACKAGE / "models" / "emotion.tflite"
+    return installed if installed.exists() else PACKAGE.parent / "models" / "emotion.tflite"
+
+
+def default_state_dir() -> Path:
+    """Where systemd says that state goes, else where the XDG base directory specification does."""
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "edgeemo"
+
+
+class Section(BaseModel):
+    """What all sections share: immutable, and no key passes that is not known."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False
+    )
+
+
+class CameraConfig(Section):
+    """Where pictures come from."""
+
+    name: Identifier = "camera"
+    """The camera's id in topics and events."""
+    source: str = Field(default="auto", min_length=1)
+    """auto | picamera2[:N] | v4l2[:N|path] | a number or /dev path | rtsp:// or http:// URL |
+    a video, picture or folder | demo."""
+    width: int = Field(default=1280, ge=160, le=7680)
+    height: int = Field(default=720, ge=120, le=4320)
+    """Wanted size in pixels; a camera may choose another, which is said."""
+    fps: float = Field(default=15.0, ge=0.5, le=240.0)
+    """Wanted frames a second."""
+    format: Literal["auto", "MJPG", "YUYV"] = "auto"
+    """Pixel format asked of a USB camera."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise."""
+    mirror: bool = False
+    """Whether left and right are exchanged, after rotating."""
+    realtime: bool = False
+    """Whether a file is played at its own speed, dropping frames as a camera would."""
+    transport: Literal["tcp", "udp"] = "tcp"
+    """How RTSP carries pictures."""
+    user: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    """Log-in of a stream, so that its URL needs to hold none."""
+    open_timeout_s: Seconds = 5.0
+    stall_s: Seconds = 5.0
+    """Without a frame for this long a camera counts as lost."""
+    retry_max_s: Seconds = 60.0
+    """Longest pause between attempts to open it again; the first is a second."""
+    controls: dict[str, Any] = Field(default_factory=dict)
+    """libcamera controls by name, e.g. ExposureTime, AfMode; picamera2 only."""
+
+
+class DetectConfig(Section):
+    """Which faces count."""
+
+    min_face_px: int = Field(default=40, ge=16, le=4096)
+    """Smallest face looked for, in pixels of the picture."""
+    min_face_share: Share = 0.1
+    """Smallest face as a share of the picture's height; the larger of both counts."""
+    max_faces: int = Field(default=8, ge=1, le=64)
+    """At most so many at a time, the largest first."""
+    largest_only: bool = False
+    exclude: tuple[Zone, ...] = ()
+    """Zones to leave out: [x, y, width, height] as shares of the picture; a face whose centre lies in one is ignored."""
+
+
+class TrackConfig(Section):
+    """When a detection is believed, and how long a face is held without one."""
+
+    confirm_hits: int = Field(default=3, ge=1, le=20)
+    """Detections before a face gets its id."""
+    confirm_within: int = Field(default=5, ge=1, le=40)
+    """... within so many looks."""
+    hold_s: Seconds = 2.0
+    """How long a face is held that is not found again."""
+
+    @model_validator(mode="after")
+    def _enough_looks(self) -> TrackConfig:
+        if self.confirm_hits > self.confirm_within:
+            raise ValueError("confirm_hits can't be more than confirm_within")
+        return self
+
+
+class CadenceConfig(Section):
+    """How often is looked: frame skipping as a policy."""
+
+    max_fps: float = Field(default=10.0, gt=0.0, le=120.0)
+    """At most so many frames a second are analysed, the rest skipped."""
+    min_fps: float = Field(default=1.0, gt=0.0, le=120.0)
+    """The floor, also when the board is hot or nothing moves."""
+    full_scan_s: Seconds = 2.0
+    """The whole picture is scanned at least this often while something moves."""
+    classify_s: Seconds = 0.4
+    """A settled face is classified again after this long; a new or changing one sooner."""
+    motion_threshold: Share = 0.01
+    """Share of the picture that must change before a new look is worth it; 0 looks always."""
+
+    @model_validator(mode="after")
+    def _floor_below_ceiling(self) -> CadenceConfig:
+        if self.min_fps > self.max_fps:
+            raise ValueError("min_fps can't be more than max_fps")
+        return self
+
+
+class ModelConfig(Section):
+    """The network."""
+
+    path: Path = Field(default_factory=bundled_model)
+    """The .tflite file; its sidecar .json lies beside it."""
+    runtime: Literal["auto", "litert", "tflite-runtime"] = "auto"
+    threads: int = Field(default=1, ge=1, le=16)
+    """More than one slows small networks down."""
+
+
+class MoodConfig(Section):
+    """How raw scores become a mood."""
+
+    smoothing_s: Seconds = 0.6
+    """Time constant: a score's weight falls to 37 % after this long."""
+    threshold: Share = 0.45
+    """Least smoothed probability of a label; below it the mood is `uncertain`."""
+    hysteresis: Share = 0.1
+    """How much another label must lead before the mood changes."""
+    hold_s: float = Field(default=0.5, ge=0.0, le=60.0)
+    """How long it must lead."""
+
+
+class PublishConfig(Section):
+    """How often is spoken."""
+
+    state_interval_s: Seconds = 1.0
+    """Least time between two states of a camera; the last change is sent when it is over."""
+    change_interval_s: float = Field(default=1.0, ge=0.0, le=3600.0)
+    """Least time between two `changed` events of a face; the last change is sent when it is over."""
+    telemetry_s: Seconds = 60.0
+
+
+class TlsConfig(Section):
+    """Encryption to the broker."""
+
+    enabled: bool = False
+    ca_file: Path | None = None
+    """Instead of the system's certificate authorities."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    """The client's own certificate and key."""
+    insecure_skip_verification: bool = False
+    """Accept any certificate: whoever answers can read and forge everything."""
+
+    @model_validator(mode="after")
+    def _pairs(self) -> TlsConfig:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together")
+        return self
+
+
+class MqttConfig(Section):
+    """The broker."""
+
+    host: str | None = None
+    """Name or address; without one nothing is published."""
+    port: int = Field(default=1883, ge=1, le=65_535)
+    user: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    client_id: str | None = Field(default=None, max_length=128)
+    """Default: edgeemo-<device>-<digest of the machine's id>."""
+    prefix: str = Field(default="edgeemo", pattern=r"^[^#+\s]+(?<!/)$")
+    """Topics begin with <prefix>/<device>."""
+    keepalive_s: int = Field(default=30, ge=5, le=3600)
+    tls: TlsConfig = TlsConfig()
+
+    @model_validator(mode="after")
+    def _one_password(self) -> MqttConfig:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("give password or password_file, not both")
+        return self
+
+
+class OutboxConfig(Section):
+    """Events that wait for the broker: bounded in every direction, the oldest dropped first."""
+
+    max_events: int = Field(default=10_000, ge=10, le=1_000_000)
+    max_mb: float = Field(default=16.0, ge=0.1, le=4096.0)
+    max_age_s: float = Field(default=7 * 86_400.0, ge=60.0, le=366 * 86_400.0)
+
+
+class HomeAssistantConfig(Section):
+    """Entities that appear by themselves."""
+
+    enabled: bool = True
+    prefix: str = Field(default="homeassistant", pattern=r"^[^#+\s]+(?<!/)$")
+
+
+class PowerConfig(Section):
+    """Looking less when the board is hot."""
+
+    hot_c: float = Field(default=75.0, ge=30.0, le=120.0)
+    """From here fewer frames are analysed, °C."""
+    cool_c: float = Field(default=70.0, ge=20.0, le=120.0)
+    """Below here all again, °C."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> PowerConfig:
+        if self.cool_c >= self.hot_c:
+            raise ValueError("cool_c must be below hot_c")
+        return self
+
+
+class LogConfig(Section):
+    """What is said on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+class Config(Section):
+    """All settings of one daemon."""
+
+    device: Identifier = Field(default_factory=hostname_id)
+    """This machine's id in topics and events."""
+    state_dir: Path = Field(default_factory=default_state_dir)
+    """Where the outbox and the pause flag live."""
+    camera: CameraConfig = CameraConfig()
+    detect: DetectConfig = DetectConfig()
+    track: TrackConfig = TrackConfig()
+    cadence: CadenceConfig = CadenceConfig()
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    mood: MoodConfig = MoodConfig()
+    publish: PublishConfig = PublishConfig()
+    mqtt: MqttConfig = MqttConfig()
+    outbox: OutboxConfig = OutboxConfig()
+    homeassistant: HomeAssistantConfig = HomeAssistantConfig()
+    power: PowerConfig = PowerConfig()
+    log: LogConfig = LogConfig()
