@@ -11,9 +11,31 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
-Identifier = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+
+def _identifier(text: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", text):
+        raise ValueError("1 to 64 letters, digits, hyphens and underscores")
+    return text
+
+
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"[^#+\s/]+(/[^#+\s/]+)*", text):
+        raise ValueError("words with / between them, without spaces, + and #")
+    return text
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Topic = Annotated[str, AfterValidator(_topic)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Zone = tuple[Share, Share, Share, Share]
@@ -45,7 +67,11 @@ class Section(BaseModel):
     """What all sections share: immutable, and no key passes that is not known."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        coerce_numbers_to_str=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,  # they become config.yaml's comments and the schema's text
     )
 
 
@@ -58,8 +84,9 @@ class CameraConfig(Section):
     """auto | picamera2[:N] | v4l2[:N|path] | a number or /dev path | rtsp:// or http:// URL |
     a video, picture or folder | demo."""
     width: int = Field(default=1280, ge=160, le=7680)
+    """Wanted width in pixels; a camera may choose another, which is said."""
     height: int = Field(default=720, ge=120, le=4320)
-    """Wanted size in pixels; a camera may choose another, which is said."""
+    """Wanted height in pixels, likewise."""
     fps: float = Field(default=15.0, ge=0.5, le=240.0)
     """Wanted frames a second."""
     format: Literal["auto", "MJPG", "YUYV"] = "auto"
@@ -73,10 +100,13 @@ class CameraConfig(Section):
     transport: Literal["tcp", "udp"] = "tcp"
     """How RTSP carries pictures."""
     user: str | None = None
+    """Log-in of a stream, so that its URL need not hold it."""
     password: SecretStr | None = None
+    """Better in password_file or EDGEEMO_CAMERA_PASSWORD."""
     password_file: Path | None = None
-    """Log-in of a stream, so that its URL needs to hold none."""
+    """A file whose first line is the password."""
     open_timeout_s: Seconds = 5.0
+    """How long a camera or stream may take to open."""
     stall_s: Seconds = 5.0
     """Without a frame for this long a camera counts as lost."""
     retry_max_s: Seconds = 60.0
@@ -95,6 +125,7 @@ class DetectConfig(Section):
     max_faces: int = Field(default=8, ge=1, le=64)
     """At most so many at a time, the largest first."""
     largest_only: bool = False
+    """Only the largest face counts."""
     exclude: tuple[Zone, ...] = ()
     """Zones to leave out: [x, y, width, height] as shares of the picture; a face whose centre lies in one is ignored."""
 
@@ -143,6 +174,7 @@ class ModelConfig(Section):
     path: Path = Field(default_factory=bundled_model)
     """The .tflite file; its sidecar .json lies beside it."""
     runtime: Literal["auto", "litert", "tflite-runtime"] = "auto"
+    """auto takes litert where it is installed and works, else tflite-runtime."""
     threads: int = Field(default=1, ge=1, le=16)
     """More than one slows small networks down."""
 
@@ -168,17 +200,20 @@ class PublishConfig(Section):
     change_interval_s: float = Field(default=1.0, ge=0.0, le=3600.0)
     """Least time between two `changed` events of a face; the last change is sent when it is over."""
     telemetry_s: Seconds = 60.0
+    """Time between two telemetry messages."""
 
 
 class TlsConfig(Section):
     """Encryption to the broker."""
 
     enabled: bool = False
+    """Whether to speak TLS; the usual port is then 8883."""
     ca_file: Path | None = None
     """Instead of the system's certificate authorities."""
     cert_file: Path | None = None
+    """The client's own certificate."""
     key_file: Path | None = None
-    """The client's own certificate and key."""
+    """The client's own key."""
     insecure_skip_verification: bool = False
     """Accept any certificate: whoever answers can read and forge everything."""
 
@@ -195,14 +230,19 @@ class MqttConfig(Section):
     host: str | None = None
     """Name or address; without one nothing is published."""
     port: int = Field(default=1883, ge=1, le=65_535)
+    """TCP port."""
     user: str | None = None
+    """Log-in name."""
     password: SecretStr | None = None
+    """Better in password_file, EDGEEMO_MQTT_PASSWORD or the systemd credential mqtt_password."""
     password_file: Path | None = None
+    """A file whose first line is the password."""
     client_id: str | None = Field(default=None, max_length=128)
     """Default: edgeemo-<device>-<digest of the machine's id>."""
-    prefix: str = Field(default="edgeemo", pattern=r"^[^#+\s]+(?<!/)$")
+    prefix: Topic = "edgeemo"
     """Topics begin with <prefix>/<device>."""
     keepalive_s: int = Field(default=30, ge=5, le=3600)
+    """A dead connection is noticed within one and a half times this."""
     tls: TlsConfig = TlsConfig()
 
     @model_validator(mode="after")
@@ -216,15 +256,20 @@ class OutboxConfig(Section):
     """Events that wait for the broker: bounded in every direction, the oldest dropped first."""
 
     max_events: int = Field(default=10_000, ge=10, le=1_000_000)
+    """At most so many events wait."""
     max_mb: float = Field(default=16.0, ge=0.1, le=4096.0)
+    """At most so many megabytes."""
     max_age_s: float = Field(default=7 * 86_400.0, ge=60.0, le=366 * 86_400.0)
+    """None waits longer than this."""
 
 
 class HomeAssistantConfig(Section):
     """Entities that appear by themselves."""
 
     enabled: bool = True
-    prefix: str = Field(default="homeassistant", pattern=r"^[^#+\s]+(?<!/)$")
+    """Whether discovery is sent."""
+    prefix: Topic = "homeassistant"
+    """Home Assistant's discovery prefix."""
 
 
 class PowerConfig(Section):
@@ -246,6 +291,7 @@ class LogConfig(Section):
     """What is said on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important messages to be said."""
 
     @field_validator("level", mode="before")
     @classmethod

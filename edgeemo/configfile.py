@@ -1,0 +1,226 @@
+"""Reading the settings: a YAML file, then the environment, then the command line; later ones win.
+
+Every problem is found before anything is said, and each is said with its key path, the value and
+what is allowed; secrets are masked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from edgeemo.config import Config
+from edgeemo.errors import ConfigError
+
+ENV_PREFIX = "EDGEEMO_"
+DEFAULT_PATHS = (Path("/etc/edgeemo/config.yaml"),)
+SECRET_KEYS = ("password",)
+MASK = "********"
+
+Settings = dict[str, Any]
+
+
+class Assignment(NamedTuple):
+    """One value given outside the file: where (for messages), the key's path, the text."""
+
+    origin: str
+    path: tuple[str, ...]
+    text: str
+
+
+def load_config(
+    path: Path | None, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> Config:
+    """Return the settings of a file (None: the defaults) with overrides applied.
+
+    Args:
+        path: the YAML file.
+        overrides: `dotted.key=value` each, as from `--set`.
+        environ: where EDGEEMO_<KEY>_<KEY> variables are looked up; None for the process's own.
+
+    Raises:
+        ConfigError: with every problem of all three at once.
+    """
+    environ = os.environ if environ is None else environ
+    settings = _read(path) if path else {}
+    problems: list[str] = []
+    assignments = [*_from_environment(environ, problems), *_from_command_line(overrides, problems)]
+    problems += filter(None, [_assign(settings, assignment) for assignment in assignments])
+    origins = {a.path: a.origin for a in assignments}
+    # A section's combinations are only checked once each of its values is good: so look again without the bad ones.
+    while details := _violations(settings):
+        problems += [_describe(detail, origins) for detail in details]
+        for detail in details:
+            _remove(settings, detail["loc"])
+    if problems:
+        raise ConfigError(str(path) if path else "the settings", problems)
+    return Config.model_validate(settings)
+
+
+def _violations(settings: Settings) -> list[ErrorDetails]:
+    try:
+        Config.model_validate(settings)
+    except ValidationError as error:
+        return error.errors(include_url=False)
+    return []
+
+
+def _remove(settings: Settings, path: Sequence[int | str]) -> None:
+    """Take out the value at a path, or the whole of the list or choice in which it stands."""
+    place: Any = settings
+    for name in path[:-1]:
+        if not isinstance(place.get(name), dict):
+            place.pop(name, None)
+            return
+        place = place[name]
+    place.pop(path[-1], None)
+
+
+def find_config(path: Path | None) -> Path | None:
+    """The file to read: the given one, else the system's if there is one, else none."""
+    if path is not None:
+        return path
+    return next((p for p in DEFAULT_PATHS if p.is_file()), None)
+
+
+def exposure_warning(path: Path) -> str | None:
+    """A line for the log if others can read a file that holds a password."""
+    mode = path.stat().st_mode
+    if not mode & (stat.S_IRGRP | stat.S_IROTH) or not _holds_secret(_read(path)):
+        return None
+    return (
+        f"{path} holds a password and can be read by others (mode {stat.S_IMODE(mode):o}): "
+        f"chmod 600 it, or use password_file"
+    )
+
+
+def masked(config: Config) -> Settings:
+    """All settings as plain values, secrets masked, for showing."""
+    return config.model_dump(mode="json")
+
+
+def key_paths(model: type[BaseModel] = Config) -> Iterator[tuple[str, ...]]:
+    """Every key that a file may hold, as a path; a section before what is in it."""
+    for name, field in model.model_fields.items():
+        yield (name,)
+        if section := _section(field.annotation):
+            yield from ((name, *rest) for rest in key_paths(section))
+
+
+def _section(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None
+
+
+def _read(path: Path) -> Settings:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), [f"can't be read: {error.strerror or error}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            str(path), [f"is not UTF-8 text (byte {error.start}): save it as UTF-8"]
+        ) from error
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), [_yaml_problem(error)]) from error
+    except RecursionError as error:
+        raise ConfigError(str(path), ["is nested too deeply to be a configuration"]) from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(
+            str(path), [f"should hold `key: value` lines, not a {type(loaded).__name__}"]
+        )
+    # A section whose keys are all commented out reads as null: it means the defaults.
+    sections = {path[0] for path in key_paths() if len(path) > 1}
+    return {k: v for k, v in loaded.items() if not (v is None and k in sections)}
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return f"{where}is not YAML: {getattr(error, 'problem', None) or error}"
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterator[Assignment]:
+    names = {ENV_PREFIX + "_".join(path).upper(): path for path in key_paths()}
+    for name in sorted(n for n in environ if n.startswith(ENV_PREFIX)):
+        if path := names.get(name):
+            yield Assignment(f"environment variable {name}", path, environ[name])
+        else:
+            problems.append(f"environment variable {name}: unknown{_nearest(name, names)}")
+
+
+def _from_command_line(overrides: Sequence[str], problems: list[str]) -> Iterator[Assignment]:
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if equals and key:
+            yield Assignment(f"--set {key}", tuple(key.strip().split(".")), text)
+        else:
+            problems.append(f"--set {override!r}: should be key=value, such as mqtt.host=localhost")
+
+
+def _assign(settings: Settings, assignment: Assignment) -> str | None:
+    """Put a value into the tree; returns the problem if a value stands where a section should."""
+    *sections, name = assignment.path
+    place = settings
+    for section in sections:
+        place = place.setdefault(section, {})
+        if not isinstance(place, dict):
+            return f"{assignment.origin}: {section!r} is no section"
+    place[name] = _parse(assignment.text)
+    return None
+
+
+def _parse(text: str) -> object:
+    """Text as it is (numbers and booleans are the validator's work), but lists, maps and null."""
+    if text == "null" or text[:1] in ("[", "{"):
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError:
+            return text
+    return text
+
+
+def _describe(detail: ErrorDetails, origins: Mapping[tuple[str, ...], str]) -> str:
+    path = tuple(str(part) for part in detail["loc"])
+    where = ".".join(path) or "the whole"
+    if origin := origins.get(path):
+        where += f" ({origin})"
+    if detail["type"] == "extra_forbidden":
+        return f"{where}: unknown key{_nearest(path[-1], _siblings(path))}"
+    message = detail["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    if isinstance(detail["input"], dict):
+        return f"{where}: {message}"
+    value = MASK if any(s in path[-1] for s in SECRET_KEYS) else repr(detail["input"])
+    return f"{where}: {value} is not allowed: {message}"
+
+
+def _siblings(path: tuple[str, ...]) -> list[str]:
+    """The keys that are known beside an unknown one."""
+    return [p[-1] for p in key_paths() if p[:-1] == path[:-1]]
+
+
+def _nearest(name: str, known: typing.Iterable[str]) -> str:
+    known = list(known)
+    if close := difflib.get_close_matches(name, known, n=1, cutoff=0.6):
+        return f"; did you mean {close[0]}?"
+    return f"; known here: {', '.join(known)}" if 0 < len(known) <= 16 else ""
+
+
+def _holds_secret(settings: Mapping[str, Any]) -> bool:
+    return any(
+        _holds_secret(value) if isinstance(value, dict) else key in SECRET_KEYS and bool(value)
+        for key, value in settings.items()
+    )
