@@ -141,9 +141,19 @@ def _read(path: Path) -> Settings:
         raise ConfigError(
             str(path), [f"should hold `key: value` lines, not a {type(loaded).__name__}"]
         )
-    # A section whose keys are all commented out reads as null: it means the defaults.
-    sections = {path[0] for path in key_paths() if len(path) > 1}
-    return {k: v for k, v in loaded.items() if not (v is None and k in sections)}
+    return _without_empty_sections(loaded, Config)
+
+
+def _without_empty_sections(settings: Settings, model: type[BaseModel]) -> Settings:
+    """Drop sections whose keys are all commented out: YAML reads them as null, and they mean the defaults."""
+    sections = {n: s for n, f in model.model_fields.items() if (s := _section(f.annotation))}
+    return {
+        name: _without_empty_sections(value, sections[name])
+        if name in sections and isinstance(value, dict)
+        else value
+        for name, value in settings.items()
+        if not (name in sections and value is None)
+    }
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
