@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import stat
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,7 +106,14 @@ def exposure_warning(path: Path) -> str | None:
 
 def masked(config: Config) -> Settings:
     """All settings as plain values, secrets masked, for showing."""
-    return config.model_dump(mode="json")
+    settings = config.model_dump(mode="json")
+    settings["camera"]["source"] = mask_url(config.camera.source)
+    return settings
+
+
+def mask_url(text: str) -> str:
+    """A text with the user and password of a URL in it replaced by asterisks."""
+    return re.sub(r"://\S*@", f"://{MASK}@", text)
 
 
 def key_paths(model: type[BaseModel] = Config) -> Iterator[tuple[str, ...]]:

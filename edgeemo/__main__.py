@@ -1,0 +1,5 @@
+"""`python -m edgeemo`, the same as the `edgeemo` command."""
+
+from edgeemo.cli import main
+
+main()

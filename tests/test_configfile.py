@@ -1,0 +1,195 @@
+"""Settings from file, environment and command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeemo.config import Config
+from edgeemo.configfile import ENV_PREFIX, exposure_warning, key_paths, load_config, masked
+from edgeemo.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def problems(path: Path | None = None, *overrides: str, **environ: str) -> tuple[str, ...]:
+    """What is said of settings that can't be used."""
+    with pytest.raises(ConfigError) as raised:
+        load_config(path, overrides, environ)
+    return raised.value.problems
+
+
+def answer(path: Path) -> Config | tuple[str, ...]:
+    """The settings of a file, or what is said of it."""
+    try:
+        return load_config(path, (), {})
+    except ConfigError as error:
+        return error.problems
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    """Return a function that writes a configuration file and returns its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "config.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_load_config_without_anything_gives_the_defaults() -> None:
+    """No file, no environment, no overrides: every default, and they are valid."""
+    assert load_config(None, (), {}) == Config()
+
+
+def test_load_config_lets_later_origins_win(write) -> None:
+    """The command line goes before the environment, and that before the file."""
+    path = write("mqtt: {host: file, port: 1, user: file}")
+    environ = {"EDGEEMO_MQTT_HOST": "env", "EDGEEMO_MQTT_PORT": "2"}
+    mqtt = load_config(path, ["mqtt.host=line"], environ).mqtt
+    assert (mqtt.host, mqtt.port, mqtt.user) == ("line", 2, "file")
+
+
+def test_load_config_reads_sections_that_are_all_comments(write) -> None:
+    """A section with every key commented out means its defaults, however deep."""
+    path = write("camera:\n  #name: x\nmqtt:\n  host: h\n  tls:\n    #enabled: true\n")
+    assert load_config(path, (), {}) == Config.model_validate({"mqtt": {"host": "h"}})
+
+
+def test_load_config_says_all_problems_at_once(write) -> None:
+    """Five mistakes of five kinds: one message, each with its key, its value and what is allowed."""
+    path = write(
+        "camera: {rotate: 45}\ncadence: {min_fps: 20}\nmqtt: {hots: a}\ndevice: 'a b'\nnonsense: 1"
+    )
+    assert problems(path) == (
+        "device: 'a b' is not allowed: 1 to 64 letters, digits, hyphens and underscores",
+        "camera.rotate: 45 is not allowed: input should be 0, 90, 180 or 270",
+        "cadence: min_fps can't be more than max_fps",
+        "mqtt.hots: unknown key; did you mean host?",
+        f"nonsense: unknown key; known here: {', '.join(Config.model_fields)}",
+    )
+
+
+def test_load_config_checks_combinations_beside_bad_values(write) -> None:
+    """A wrong value in a section does not hide that two others of it exclude each other."""
+    path = write("mqtt: {port: 0, password: a, password_file: b}")
+    assert [p.split(":")[0] for p in problems(path)] == ["mqtt.port", "mqtt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [", "line 1, column 5: is not YAML"),
+        ("- 1", "should hold `key: value` lines, not a list"),
+        ("mqtt: 3", "mqtt: 3 is not allowed"),
+        ("1: 2", "1: "),
+    ],
+)
+def test_load_config_explains_a_file_of_the_wrong_shape(write, text: str, said: str) -> None:
+    """What is not a configuration is said to be none, with the place."""
+    assert problems(write(text))[0].startswith(said)
+
+
+def test_load_config_explains_a_missing_file(tmp_path: Path) -> None:
+    """A file that is not there is a problem of the configuration."""
+    assert problems(tmp_path / "none.yaml") == ("can't be read: No such file or directory",)
+
+
+def test_load_config_explains_bad_overrides() -> None:
+    """An override names its origin; an unknown variable the nearest known one."""
+    found = problems(None, "mqtt.port=x", "nothing", EDGEEMO_MODLE_PATH="m")
+    assert (
+        found[0]
+        == "environment variable EDGEEMO_MODLE_PATH: unknown; did you mean EDGEEMO_MODEL_PATH?"
+    )
+    assert found[1] == "--set 'nothing': should be key=value, such as mqtt.host=localhost"
+    assert found[2].startswith("mqtt.port (--set mqtt.port): 'x' is not allowed")
+
+
+def test_load_config_takes_lists_from_the_command_line() -> None:
+    """A value in brackets is YAML, so that zones can be given."""
+    config = load_config(None, ["detect.exclude=[[0, 0, 0.5, 1]]"], {})
+    assert config.detect.exclude == ((0.0, 0.0, 0.5, 1.0),)
+
+
+def test_environment_names_are_unique() -> None:
+    """No two keys share a variable although _ both joins and occurs in names."""
+    names = [ENV_PREFIX + "_".join(path).upper() for path in key_paths()]
+    assert len(names) == len(set(names))
+
+
+def test_masked_shows_no_secret() -> None:
+    """Neither a password nor the one in a URL is in what `check` shows."""
+    config = load_config(None, ["mqtt.password=hush", "camera.source=rtsp://me:hush@cam/1"], {})
+    assert "hush" not in str(masked(config))
+    assert "hush" not in repr(config.mqtt)
+
+
+def test_problems_show_no_secret(write) -> None:
+    """A password of the wrong type is not repeated in the message."""
+    assert "4711" not in str(problems(write("mqtt: {password: [4711]}")))
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, True), (0o600, False)])
+def test_exposure_warning_names_a_readable_password(write, mode: int, warned: bool) -> None:
+    """A file with a password that others can read is warned about, with the cure."""
+    path = write("mqtt: {password: hush}")
+    path.chmod(mode)
+    said = exposure_warning(path)
+    assert (said is not None and "chmod 600" in said and "hush" not in said) == warned
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+sections = st.dictionaries(
+    st.sampled_from(list(Config.model_fields)) | st.text(max_size=8),
+    json_values
+    | st.dictionaries(st.sampled_from(["host", "port", "name", "tls", "fps"]), json_values),
+    max_size=5,
+)
+
+
+@given(sections)
+def test_load_config_answers_any_yaml_with_settings_or_problems(tmp_path_factory, tree) -> None:
+    """Whatever a YAML file holds, the answer is a Config or a ConfigError."""
+    path = tmp_path_factory.mktemp("fuzz") / "config.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    assert answer(path)
+
+
+@given(st.binary(max_size=200))
+def test_load_config_answers_any_bytes_with_settings_or_problems(tmp_path_factory, content) -> None:
+    """Whatever bytes a file holds, the answer is a Config or a ConfigError."""
+    path = tmp_path_factory.mktemp("fuzz") / "config.yaml"
+    path.write_bytes(content)
+    assert answer(path)
+
+
+def test_shipped_config_is_written_from_the_settings() -> None:
+    """config.yaml holds every key at its default; the script that writes it says so."""
+    subprocess.run([sys.executable, ROOT / "tools/make_config.py", "--check"], check=True)
+    assert load_config(ROOT / "config.yaml", (), {}) == Config()
+
+
+def test_shipped_config_is_valid_when_uncommented(tmp_path: Path) -> None:
+    """Taking away every # before a key gives the defaults again."""
+    lines = (ROOT / "config.yaml").read_text().splitlines()
+    bare = [
+        line.replace("#", "", 1) if line.lstrip()[:2] not in ("# ", "") else line for line in lines
+    ]
+    path = tmp_path / "config.yaml"
+    path.write_text("\n".join(line for line in bare if "# default:" not in line))
+    assert load_config(path, (), {}) == Config()
