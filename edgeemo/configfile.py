@@ -62,9 +62,25 @@ def load_config(
         problems += [_describe(detail, origins) for detail in details]
         for detail in details:
             _remove(settings, detail["loc"])
+    config = Config.model_validate(settings)
+    problems += _missing_files(config)
     if problems:
         raise ConfigError(str(path) if path else "the settings", problems)
-    return Config.model_validate(settings)
+    return config
+
+
+def _missing_files(config: Config) -> Iterator[str]:
+    named = {
+        "camera.password_file": config.camera.password_file,
+        "mqtt.password_file": config.mqtt.password_file,
+        "mqtt.tls.ca_file": config.mqtt.tls.ca_file,
+        "mqtt.tls.cert_file": config.mqtt.tls.cert_file,
+        "mqtt.tls.key_file": config.mqtt.tls.key_file,
+    }
+    for key, path in named.items():
+        if path is not None and not os.access(path, os.R_OK):
+            reason = "can't be read by this user" if path.exists() else "does not exist"
+            yield f"{key}: {path} {reason}"
 
 
 def _violations(settings: Settings) -> list[ErrorDetails]:

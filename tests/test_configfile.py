@@ -193,3 +193,12 @@ def test_shipped_config_is_valid_when_uncommented(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("\n".join(line for line in bare if "# default:" not in line))
     assert load_config(path, (), {}) == Config()
+
+
+def test_load_config_names_files_that_are_not_there(tmp_path: Path) -> None:
+    """A password or certificate file that does not exist is a problem of the configuration."""
+    gone = tmp_path / "gone"
+    assert problems(None, f"mqtt.password_file={gone}", f"mqtt.tls.ca_file={gone}") == (
+        f"mqtt.password_file: {gone} does not exist",
+        f"mqtt.tls.ca_file: {gone} does not exist",
+    )
