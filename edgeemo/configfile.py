@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import stat
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from edgeemo.address import mask_url
 from edgeemo.config import Config
 from edgeemo.errors import ConfigError
 
@@ -125,11 +125,6 @@ def masked(config: Config) -> Settings:
     settings = config.model_dump(mode="json")
     settings["camera"]["source"] = mask_url(config.camera.source)
     return settings
-
-
-def mask_url(text: str) -> str:
-    """A text with the user and password of a URL in it replaced by asterisks."""
-    return re.sub(r"://\S*@", f"://{MASK}@", text)
 
 
 def key_paths(model: type[BaseModel] = Config) -> Iterator[tuple[str, ...]]:

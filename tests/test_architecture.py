@@ -13,8 +13,18 @@ PACKAGE = ROOT / "edgeemo"
 
 FLOORS = (
     {"types", "errors"},
-    {"config", "configfile", "sidecar", "preprocess", "quant", "backoff"},
-    {"tracker", "cadence", "mood", "events", "homeassistant", "messages", "power", "state"},
+    {"address", "config", "configfile", "sidecar", "preprocess", "quant", "backoff"},
+    {
+        "tracker",
+        "cadence",
+        "mood",
+        "events",
+        "homeassistant",
+        "messages",
+        "power",
+        "state",
+        "telemetry",
+    },
     {
         *("sources", "mailbox", "capture", "detector", "classifier", "mqtt", "outbox", "systemd"),
         *("thermal", "clock", "demobroker", "annotate"),
@@ -77,7 +87,8 @@ def test_module_imports_only_from_floors_below(path: Path) -> None:
 
 ALLOWED_SIDEWAYS = {
     "errors": {"types"},
-    "configfile": {"config"},
+    "config": {"address"},
+    "configfile": {"address", "config"},
     "preprocess": {"sidecar"},
 }
 
