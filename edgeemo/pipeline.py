@@ -1,0 +1,209 @@
+"""From a frame to what is worth telling: the order of work. No I/O, no thread; clocks come in."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgeemo.cadence import Cadence, Skip
+from edgeemo.config import Config
+from edgeemo.detector import HaarDetector
+from edgeemo.events import EventDiff
+from edgeemo.mood import Mood
+from edgeemo.motion import MotionGate
+from edgeemo.preprocess import to_grey
+from edgeemo.tracker import Tracker
+from edgeemo.types import EmotionEvent, Face, Frame, Picture, Scores, Track
+
+
+class Classifier(Protocol):
+    """What the pipeline needs of a network."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What it can tell apart."""
+        ...
+
+    def classify(self, picture: Picture, tracks: Sequence[Track]) -> Sequence[Scores]:
+        """The scores of each track's face in a picture (height, width[, 3]), in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one frame came to.
+
+    `size` is (width, height) of the frame, `skipped` why it was not analysed (None if it was),
+    `classified` how many faces went through the network, `refused` how many candidates came to
+    nothing, by cause, `stages` seconds by stage.
+    """
+
+    index: int
+    at: float
+    size: tuple[int, int]
+    skipped: Skip | None
+    faces: tuple[Face, ...]
+    events: tuple[EmotionEvent, ...]
+    classified: int
+    refused: Mapping[str, int]
+    stages: Mapping[str, float]
+
+    @property
+    def analysed(self) -> bool:
+        """Whether the picture was looked at; else its faces are those of the frame before."""
+        return self.skipped is None
+
+
+class Pipeline:
+    """One camera's frames, in order, to faces and events. Built by `build_pipeline`."""
+
+    def __init__(
+        self,
+        gate: MotionGate,
+        cadence: Cadence,
+        detector: HaarDetector,
+        tracker: Tracker,
+        classifier: Classifier,
+        mood: Callable[[Scores, float], Mood],
+        events: EventDiff,
+        clock: Callable[[], float],
+    ) -> None:
+        self._gate = gate
+        self._cadence = cadence
+        self._detector = detector
+        self._tracker = tracker
+        self._classifier = classifier
+        self._mood = mood
+        self._events = events
+        self._clock = clock
+        self._moods: dict[int, Mood] = {}
+        self._size = (0, 0)
+        self._stages: dict[str, float] = {}
+
+    @property
+    def cadence(self) -> Cadence:
+        """The policy in use, whose `limit_fps` may be turned down."""
+        return self._cadence
+
+    def step(self, frame: Frame) -> Look:
+        """Look at the next frame, or don't: what is in it then, and what is to be told of it."""
+        self._stages = {}
+        self._size = frame.size
+        if not self._cadence.is_due(frame.at):
+            return self._tell(frame, Skip.RATE)
+        with self._stage("grey"):
+            grey = to_grey(frame.image if frame.luma is None else frame.luma)
+        with self._stage("motion"):
+            motion = self._gate.measure(grey)
+        plan = self._cadence.plan(frame.at, motion, bool(self._tracker.candidates))
+        if plan.skip:
+            return self._tell(frame, plan.skip)
+        self._gate.accept()
+        with self._stage("detect"):
+            detections = self._detector.detect(grey, frame.size)
+        with self._stage("track"):
+            self._tracker.update(detections, frame.at)
+        with self._stage("classify"):
+            classified = self._classify(frame)
+        return self._tell(frame, None, classified)
+
+    def reset(self, at: float) -> tuple[EmotionEvent, ...]:
+        """Forget everything, the camera being lost, paused or another: every face leaves at `at`."""
+        self._gate.clear()
+        self._cadence.clear()
+        self._tracker.clear()
+        self._moods.clear()
+        return self._events.advance((), self._size, at)
+
+    def _classify(self, frame: Frame) -> int:
+        """Feed the moods of the faces that it is time for; returns how many those are."""
+        tracks = self._tracker.tracks
+        self._moods = {t.id: self._moods[t.id] for t in tracks if t.id in self._moods}
+        settled = {face for face, mood in self._moods.items() if mood.is_settled}
+        chosen = self._cadence.to_classify(tracks, settled, frame.at)
+        scores = self._classifier.classify(frame.image, chosen) if chosen else ()
+        for track, score in zip(chosen, scores, strict=True):
+            if track.id in self._moods:
+                self._moods[track.id].feed(score, frame.at)
+            else:
+                self._moods[track.id] = self._mood(score, frame.at)
+        return len(chosen)
+
+    def _tell(self, frame: Frame, skipped: Skip | None, classified: int = 0) -> Look:
+        """Bring the moods up to date and say what is new."""
+        with self._stage("tell"):
+            faces = tuple(self._face(track, frame.at) for track in self._tracker.tracks)
+            events = self._events.advance(faces, frame.size, frame.at)
+        refused = Counter() if skipped else self._tracker.refused + self._detector.refused
+        return Look(
+            index=frame.index,
+            at=frame.at,
+            size=frame.size,
+            skipped=skipped,
+            faces=faces,
+            events=events,
+            classified=classified,
+            refused=refused,
+            stages=self._stages,
+        )
+
+    def _face(self, track: Track, at: float) -> Face:
+        mood = self._moods[track.id]
+        mood.advance(at)
+        return Face(track, mood.label, mood.confidence, mood.scores)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = self._clock()
+        yield
+        self._stages[name] = self._clock() - start
+
+
+def build_pipeline(
+    config: Config,
+    classifier: Classifier | None = None,
+    *,
+    thorough: bool = False,
+    exhaustive: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Pipeline:
+    """Put a pipeline together.
+
+    Args:
+        config: the settings.
+        classifier: the network; None for the one that `config.model` names.
+        thorough: for stills, each of them seen once: looked at from all sides, nothing skipped,
+            every face believed at once. `reset` stands between two pictures.
+        exhaustive: for comparison: every frame scanned in full, every face classified.
+        clock: seconds, for the times of the stages; `time.process_time` measures CPU.
+
+    Raises:
+        ModelError: the model can't be used.
+        RuntimeMissingError: no TFLite runtime or no cascade files.
+    """
+    if thorough or exhaustive:
+        cadence = {"max_fps": 120.0, "motion_threshold": 0.0, "classify_s": 1e-3}
+        config = config.model_copy(update={"cadence": config.cadence.model_copy(update=cadence)})
+    if thorough:
+        track = {"confirm_hits": 1, "confirm_within": 1}
+        config = config.model_copy(update={"track": config.track.model_copy(update=track)})
+    return Pipeline(
+        gate=MotionGate(),
+        cadence=Cadence(config.cadence),
+        detector=HaarDetector(config.detect),
+        tracker=Tracker(config.track, 1 if config.detect.largest_only else config.detect.max_faces),
+        classifier=classifier or _load_classifier(config),
+        mood=lambda scores, at: Mood(config.mood, scores, at),
+        events=EventDiff(config.publish),
+        clock=clock,
+    )
+
+
+def _load_classifier(config: Config) -> Classifier:
+    from edgeemo.classifier import TFLiteClassifier  # late: tests inject one without a runtime
+
+    return TFLiteClassifier(config.model)
