@@ -187,6 +187,17 @@ class EmotionEvent:
     at: float
     duration_s: float | None = None
 
+    def __str__(self) -> str:
+        """One line for people, without the time."""
+        match self.kind:
+            case EventKind.APPEARED:
+                return f"face {self.face} appeared: {self.label} ({self.confidence:.0%})"
+            case EventKind.CHANGED:
+                change = f"{self.previous} -> {self.label} ({self.confidence:.0%})"
+                return f"face {self.face} changed: {change} after {self.duration_s:.1f} s"
+            case EventKind.LEFT:
+                return f"face {self.face} left: {self.label}, seen for {self.duration_s:.1f} s"
+
 
 @dataclass(frozen=True, slots=True)
 class Face:

@@ -1,0 +1,84 @@
+"""Pictures, clips and folders through the daemon's own pipeline, without a broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgeemo.config import Config
+from edgeemo.errors import InputError
+from edgeemo.pipeline import Classifier, Look, Pipeline, build_pipeline
+from edgeemo.sources.file import FileSource, is_picture, pictures_in
+from edgeemo.sources.source import frames
+from edgeemo.types import Face, Frame
+
+
+class Seen(NamedTuple):
+    """One frame of an input, and what was seen in it."""
+
+    source: Path
+    frame: Frame
+    look: Look
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `analyze --json` prints; boxes are [x, y, w, h] in whole pixels."""
+        return {
+            "source": str(self.source),
+            "frame": self.look.index,
+            "time_s": round(self.look.at, 3),
+            "analysed": self.look.analysed,
+            "faces": [face_json(face) for face in self.look.faces],
+        }
+
+
+def face_json(face: Face) -> dict[str, Any]:
+    """A face as it is told: its track, box, mood and scores."""
+    return {
+        "face": face.track.id,
+        "box": list(face.track.box.rounded()),
+        "emotion": face.label,
+        "confidence": round(face.confidence, 4),
+        "scores": {label: round(value, 4) for label, value in face.scores.as_dict().items()},
+    }
+
+
+class Analyzer:
+    """Looks at inputs one after the other with one network.
+
+    A still is looked at thoroughly: nothing is skipped and every face believed at once. A clip is
+    seen as the daemon would see it, with a fresh pipeline.
+    """
+
+    def __init__(self, config: Config, classifier: Classifier) -> None:
+        self._config = config
+        self._classifier = classifier
+        self._thorough = build_pipeline(config, classifier, thorough=True)
+
+    def look(self, path: Path) -> Iterator[Seen]:
+        """Every frame of a picture or clip, in order.
+
+        Raises:
+            InputError: the input can't be read.
+        """
+        pipeline = self._pipeline_for(path)
+        for frame in frames(FileSource(path)):
+            yield Seen(path, frame, pipeline.step(frame))
+
+    def _pipeline_for(self, path: Path) -> Pipeline:
+        if is_picture(path):
+            self._thorough.reset(at=0.0)
+            return self._thorough
+        return build_pipeline(self._config, self._classifier)
+
+
+def inputs(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files meant by some paths: those of a folder are its pictures, in the order of their names.
+
+    Raises:
+        InputError: a folder without any.
+    """
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"can't read {path}: No such file or directory")
+        yield from pictures_in(path) if path.is_dir() else (path,)
