@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -22,8 +23,11 @@ PALETTE = (
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TEXT_HEIGHT = 22
 """Pixels that FONT's capitals are high at scale 1."""
-VIDEO_CODES = {".avi": "MJPG", ".mp4": "mp4v"}
-"""What OpenCV's wheels can write."""
+CLIP_CODES = {".avi": "MJPG", ".mp4": "mp4v"}
+"""The clips that OpenCV's wheels can write, and how."""
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+MIN_INTERVAL_S = 1 / 240
+"""Between two pictures of a clip: time stamps may coincide."""
 
 
 def annotated(picture: Picture, faces: Sequence[Face]) -> Picture:
@@ -66,54 +70,84 @@ def _draw_text(canvas: Picture, text: str, above: tuple[int, int], width: int) -
         cv2.putText(canvas, text, place, FONT, scale, colour, thickness, cv2.LINE_AA)
 
 
-def write_picture(path: Path, picture: Picture) -> None:
-    """Write one picture; the ending decides the format.
+class Canvas(Protocol):
+    """Where annotated pictures of one input go."""
+
+    def add(self, picture: Picture, at: float) -> None:
+        """Take the next picture, of `at` seconds from the start. Raises InputError if it can't be written."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file."""
+        ...
+
+
+def open_canvas(path: Path, *, is_clip: bool) -> Canvas:
+    """A writer for a clip or a picture; the file's ending decides the format.
 
     Raises:
-        InputError: OpenCV knows no such format, or the place can't be written.
+        InputError: nothing can be written in such a format.
     """
-    try:
-        written = cv2.imwrite(str(path), picture)
-    except cv2.error as error:
-        raise InputError(
-            f"can't write {path}: no picture format ends in {path.suffix!r}; use .jpg or .png"
-        ) from error
-    if not written:
-        raise InputError(f"can't write {path}: does its folder exist, and may you write there?")
+    known = CLIP_CODES if is_clip else PICTURE_SUFFIXES
+    if path.suffix.lower() not in known:
+        raise InputError(f"can't write {path}: its name should end in one of {', '.join(known)}")
+    return ClipCanvas(path) if is_clip else PictureCanvas(path)
 
 
-class ClipWriter:
-    """Writes pictures of one size one after the other into a clip (.avi or .mp4)."""
+class PictureCanvas:
+    """Writes one picture."""
 
-    def __init__(self, path: Path, fps: float) -> None:
-        if path.suffix.lower() not in VIDEO_CODES:
-            raise InputError(f"can't write {path}: clips are written as {' or '.join(VIDEO_CODES)}")
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._fps = fps
+
+    def add(self, picture: Picture, at: float) -> None:  # noqa: ARG002 - a picture has no time
+        """Write the picture."""
+        if not cv2.imwrite(str(self._path), picture):
+            raise _unwritable(self._path)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class ClipCanvas:
+    """Writes pictures of one size into a clip, at the rate of the first two."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._first: tuple[Picture, float] | None = None
         self._writer: cv2.VideoWriter | None = None
 
-    def add(self, picture: Picture) -> None:
-        """Append a picture; the first decides the size.
+    def add(self, picture: Picture, at: float) -> None:
+        """Append a picture."""
+        if self._writer is not None:
+            self._writer.write(picture)
+        elif self._first is None:
+            self._first = picture, at
+        else:
+            earlier, earlier_at = self._first
+            self._writer = self._open(picture, at - earlier_at)
+            self._writer.write(earlier)
+            self._writer.write(picture)
 
-        Raises:
-            InputError: the place can't be written.
-        """
-        if self._writer is None:
-            self._writer = self._open(picture)
-        self._writer.write(picture)
-
-    def _open(self, picture: Picture) -> cv2.VideoWriter:
+    def _open(self, picture: Picture, interval_s: float) -> cv2.VideoWriter:
         height, width = picture.shape[:2]
-        code = cv2.VideoWriter.fourcc(*VIDEO_CODES[self._path.suffix.lower()])
-        writer = cv2.VideoWriter(str(self._path), code, self._fps, (width, height))
+        code = cv2.VideoWriter.fourcc(*CLIP_CODES[self._path.suffix.lower()])
+        fps = 1.0 / max(interval_s, MIN_INTERVAL_S)
+        writer = cv2.VideoWriter(str(self._path), code, fps, (width, height))
         if not writer.isOpened():
-            raise InputError(
-                f"can't write {self._path}: does its folder exist, and may you write there?"
-            )
+            raise _unwritable(self._path)
         return writer
 
     def close(self) -> None:
-        """Finish the file; without a picture there is none."""
+        """Finish the file; a clip of a single picture lasts a second."""
+        if self._writer is None and self._first is not None:
+            self._writer = self._open(self._first[0], 1.0)
+            self._writer.write(self._first[0])
         if self._writer is not None:
             self._writer.release()
             self._writer = None
+        self._first = None
+
+
+def _unwritable(path: Path) -> InputError:
+    return InputError(f"can't write {path}: does its folder exist, and may you write there?")

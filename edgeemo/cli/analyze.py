@@ -1,0 +1,98 @@
+"""`edgeemo analyze`: pictures, clips and folders, without a broker."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from edgeemo.analysis import Analyzer, Seen, inputs
+from edgeemo.annotate import CLIP_CODES, annotated, open_canvas
+from edgeemo.classifier import TFLiteClassifier
+from edgeemo.cli.options import overrides_option, read_config
+from edgeemo.errors import InputError
+from edgeemo.sources.file import is_picture
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a frame, on a line each.")
+@click.option(
+    "--annotate",
+    "out",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Write the picture or clip with boxes, labels and scores; a folder for several inputs.",
+)
+@click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), help="The settings to look with."
+)
+@overrides_option
+def analyze(
+    paths: tuple[Path, ...],
+    as_json: bool,
+    out: Path | None,
+    config_path: Path | None,
+    overrides: tuple[str, ...],
+) -> int:
+    """Send pictures and clips through the daemon's pipeline.
+
+    An input that can't be read is named and passed over; the exit code is then 4.
+    """
+    config = read_config(config_path, overrides)
+    files = list(inputs(paths))
+    if out and len(files) > 1 and not out.is_dir():
+        raise InputError(f"--annotate {out} should be an existing folder for {len(files)} inputs")
+    analyzer = Analyzer(config, TFLiteClassifier(config.model))
+    show = _show_json if as_json else _show_text
+    failed = 0
+    for path in files:
+        try:
+            show(path, _drawn(analyzer.look(path), path, out))
+        except InputError as error:
+            click.echo(f"edgeemo: {error}", err=True)
+            failed = error.exit_code
+    return failed
+
+
+def _show_json(_: Path, looks: Iterator[Seen]) -> None:
+    for seen in looks:
+        click.echo(json.dumps(seen.as_json()))
+
+
+def _show_text(path: Path, looks: Iterator[Seen]) -> None:
+    analysed: Counter[bool] = Counter()
+    for seen in looks:
+        analysed[seen.look.analysed] += 1
+        for event in seen.look.events:
+            click.echo(f"{path} {seen.look.at:8.2f} s  {event}")
+    click.echo(f"{path}: {analysed.total()} frames, {analysed[True]} analysed")
+
+
+def _drawn(looks: Iterator[Seen], path: Path, out: Path | None) -> Iterator[Seen]:
+    """The same looks, each drawn onto its picture on the way if `out` says where to."""
+    if out is None:
+        yield from looks
+        return
+    is_clip = not is_picture(path)
+    target = _target(path, out, is_clip)
+    if target.resolve() == path.resolve():
+        raise InputError(f"--annotate {target} would overwrite the input; name another place")
+    canvas = open_canvas(target, is_clip=is_clip)
+    with closing(canvas):
+        for seen in looks:
+            canvas.add(annotated(seen.frame.image, seen.look.faces), seen.look.at)
+            yield seen
+
+
+def _target(path: Path, out: Path, is_clip: bool) -> Path:
+    if not out.is_dir():
+        return out
+    # Not every clip that can be read can be written: an animated GIF becomes an AVI.
+    return out / (
+        f"{path.stem}.avi" if is_clip and path.suffix.lower() not in CLIP_CODES else path.name
+    )
