@@ -107,10 +107,15 @@ def face_input(
 
 def picture_input(picture: Picture, sidecar: Sidecar) -> NDArray[np.float32]:
     """The network's input for a picture that is a face already, edge to edge, as data sets have it."""
-    size = (sidecar.width, sidecar.height)
-    if picture.shape[1::-1] != size:
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return normalize(as_planes(to_channels(picture, sidecar.channels)), sidecar)
+    fitted = fit(picture, (sidecar.width, sidecar.height))
+    return normalize(as_planes(to_channels(fitted, sidecar.channels)), sidecar)
+
+
+def fit(picture: Picture, size: tuple[int, int]) -> Picture:
+    """The whole picture at `size` (width, height); as it is when it has that size already."""
+    if picture.shape[1::-1] == size:
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def as_planes(picture: Picture) -> Picture:

@@ -1,0 +1,109 @@
+"""Random changes to training faces: what a Haar box, a lamp and a tilted head do to a face in life.
+
+Pure numpy and OpenCV on uint8 batches, before normalisation; the random generator is passed in, so
+that a batch depends on nothing but its seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeemo.types import Picture
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges of the changes; the default changes nothing.
+
+    Lengths are shares of the side, angles degrees, chances 0..1.
+    """
+
+    zoom: tuple[float, float] = (1.0, 1.0)
+    """Side of the crop relative to the picture; below 1 the face gets larger."""
+    shift: float = 0.0
+    rotation: float = 0.0
+    shear: float = 0.0
+    flip: float = 0.0
+    brightness: float = 0.0
+    """Share of the full scale that is added or taken away at most."""
+    contrast: tuple[float, float] = (1.0, 1.0)
+    blur: float = 0.0
+    """Chance to lose detail, as a small face in a camera picture has."""
+    erase: float = 0.0
+    """Chance that a rectangle is painted over with noise (Zhong et al. 2020, "Random Erasing")."""
+    erase_area: tuple[float, float] = (0.02, 0.15)
+
+    def __call__(self, pictures: Picture, random: np.random.Generator) -> Picture:
+        """Changed copies of uint8 pictures (n, height, width[, channels]), same shape."""
+        changed = [self._one(picture, random) for picture in pictures]
+        return np.stack(changed)
+
+    def _one(self, picture: Picture, random: np.random.Generator) -> Picture:
+        moved = self._light(self._move(picture, random), random)
+        if random.random() < self.blur:
+            moved = _lose_detail(moved, random.uniform(0.4, 0.8))
+        if random.random() < self.erase:
+            _erase(moved, self.erase_area, random)
+        return moved
+
+    def _move(self, picture: Picture, random: np.random.Generator) -> Picture:
+        """Zoom, turn, shear, shift and flip in a single resampling."""
+        height, width = picture.shape[:2]
+        zoom = random.uniform(*self.zoom) * np.array([1.0, random.uniform(0.95, 1.05)])
+        turn = np.deg2rad(random.uniform(-self.rotation, self.rotation))
+        shear = random.uniform(-self.shear, self.shear)
+        shift = random.uniform(-self.shift, self.shift, 2) * (width, height)
+        mirror = -1.0 if random.random() < self.flip else 1.0
+        turning = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        linear = turning @ np.array([[zoom[0] * mirror, shear], [0.0, zoom[1]]])
+        middle = np.array([(width - 1) / 2, (height - 1) / 2])
+        to_source = np.column_stack([linear, middle + shift - linear @ middle])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        warped = cv2.warpAffine(
+            picture, to_source, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        return np.asarray(warped, np.uint8)
+
+    def _light(self, picture: Picture, random: np.random.Generator) -> Picture:
+        gain = random.uniform(*self.contrast)
+        offset = 255.0 * random.uniform(-self.brightness, self.brightness)
+        middle = float(picture.mean())
+        table = (np.arange(256.0) - middle) * gain + middle + offset
+        return np.asarray(cv2.LUT(picture, np.clip(table, 0, 255).astype(np.uint8)), np.uint8)
+
+
+def _lose_detail(picture: Picture, share: float) -> Picture:
+    height, width = picture.shape[:2]
+    small = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _erase(picture: Picture, area: tuple[float, float], random: np.random.Generator) -> None:
+    height, width = picture.shape[:2]
+    share, aspect = random.uniform(*area), np.exp(random.uniform(-1.0, 1.0))
+    h = min(height, max(1, round(height * np.sqrt(share * aspect))))
+    w = min(width, max(1, round(width * np.sqrt(share / aspect))))
+    y, x = random.integers(height - h + 1), random.integers(width - w + 1)
+    noise = random.integers(0, 256, (h, w, *picture.shape[2:]), dtype=np.uint8)
+    picture[y : y + h, x : x + w] = noise
+
+
+def mix(
+    inputs: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    alpha: float,
+    random: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Blend each example with another of the batch (Zhang et al. 2018, "mixup").
+
+    `inputs` is (n, ...), `targets` (n, classes); the share of the second is drawn from
+    Beta(alpha, alpha) once a batch.
+    """
+    share = np.float32(random.beta(alpha, alpha))
+    other = random.permutation(len(inputs))
+    mixed_inputs = share * inputs + (1 - share) * inputs[other]
+    return mixed_inputs, share * targets + (1 - share) * targets[other]

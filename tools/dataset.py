@@ -1,0 +1,220 @@
+"""Labelled faces from what people have: a folder per label, or Kaggle's fer2013.csv; with FER+ votes.
+
+Faults of the data (an unreadable picture, a bad row, an empty class) are collected in
+`Faces.problems` instead of ending the program at the first.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from ferplus import COLUMNS
+from numpy.typing import NDArray
+
+from edgeemo.errors import InputError
+from edgeemo.preprocess import as_planes, fit, to_channels
+from edgeemo.types import Picture
+
+FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""FER2013's labels, in the order of its numbers."""
+
+SYNONYMS = {
+    "anger": "angry", "disgusted": "disgust", "fearful": "fear", "afraid": "fear",
+    "happiness": "happy", "sadness": "sad", "surprised": "surprise", "suprise": "surprise",
+}  # fmt: skip
+
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"}
+
+
+def canonical(label: str) -> str:
+    """A label as this project spells it: lower case, and the adjective of an emotion."""
+    name = label.strip().lower().replace(" ", "_")
+    return SYNONYMS.get(name, name)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Pictures of faces, edge to edge, and what is known of each.
+
+    `pictures` are uint8, grey or blue-green-red, of any size; `labels` int64 (n,) are indices into
+    `names`; `votes` are FER+'s (n, 10) in the order of `ferplus.COLUMNS`; `keys` name each picture:
+    its path below the folder, or its row in the csv. `problems` is one line for each fault found.
+    """
+
+    pictures: Sequence[Picture]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    keys: tuple[str, ...]
+    votes: NDArray[np.int64] | None = None
+    problems: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def pick(self, indices: NDArray[np.int64]) -> Faces:
+        """The faces at `indices`, in that order."""
+        return replace(
+            self,
+            pictures=[self.pictures[i] for i in indices],
+            labels=self.labels[indices],
+            keys=tuple(self.keys[i] for i in indices),
+            votes=None if self.votes is None else self.votes[indices],
+        )
+
+    def stack(self, size: tuple[int, int], channels: int) -> Picture:
+        """All pictures as one uint8 array (n, height, width, channels), for `size` (width, height)."""
+        shaped = [as_planes(to_channels(fit(p, size), channels)) for p in self.pictures]
+        return np.stack(shaped) if shaped else np.empty((0, size[1], size[0], channels), np.uint8)
+
+    def split(self, share: float, seed: int) -> tuple[Faces, Faces]:
+        """(the rest, a random `share` of every label)."""
+        random = np.random.default_rng(seed)
+        held: list[np.int64] = []
+        for label in range(len(self.names)):
+            members = random.permutation(np.flatnonzero(self.labels == label))
+            held.extend(members[: round(share * len(members))])
+        apart = np.zeros(len(self), bool)
+        apart[held] = True
+        return self.pick(np.flatnonzero(~apart)), self.pick(np.flatnonzero(apart))
+
+
+def load(
+    path: Path, *, ferplus: Path | None = None, usage: str | None = None, color: bool = False
+) -> Faces:
+    """Read a folder with one folder per label, or a csv in Kaggle's layout.
+
+    `usage` keeps the rows of one split of a csv (`Training`, `PublicTest`, `PrivateTest`).
+    `ferplus` is a csv with FER+'s columns: with a column `path` it is matched to the pictures of
+    the folder, without one it goes row by row with the csv.
+
+    Raises:
+        InputError: nothing of use is there, or the columns are not the expected ones.
+    """
+    faces = _load_csv(path, usage) if path.is_file() else _load_folder(path, color)
+    if ferplus is not None:
+        faces = _with_votes(faces, ferplus)
+    if not len(faces):
+        raise InputError(f"{path}: no usable picture; " + "; ".join(faces.problems[:3]))
+    return faces
+
+
+def _load_folder(root: Path, color: bool) -> Faces:
+    if not root.is_dir():
+        raise InputError(f"{root}: no such file or folder")
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not folders:
+        raise InputError(f"{root}: needs one folder per label (as in {root}/happy/1.png)")
+    names = tuple(dict.fromkeys(canonical(p.name) for p in folders))
+    pictures: list[Picture] = []
+    labels: list[int] = []
+    keys: list[str] = []
+    problems: list[str] = []
+    for folder in folders:
+        before = len(pictures)
+        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES):
+            picture = _read_picture(path, color)
+            if picture is None:
+                problems.append(f"{path}: not a readable picture")
+                continue
+            pictures.append(picture)
+            labels.append(names.index(canonical(folder.name)))
+            keys.append(path.relative_to(root).as_posix())
+        if len(pictures) == before:
+            problems.append(f"{folder}: no picture of this label")
+    return Faces(pictures, np.array(labels, np.int64), names, tuple(keys), problems=tuple(problems))
+
+
+def _read_picture(path: Path, color: bool) -> Picture | None:
+    # From bytes: imread can't tell a missing file from a broken one and warns on stderr.
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    if not content.size:
+        return None
+    mode = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
+    picture = cv2.imdecode(content, mode)
+    return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def _rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The rows of a csv by column name; one line of error when it is not what it should be."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = [c.strip() for c in reader.fieldnames or ()]
+            if missing := [c for c in needed if c not in columns]:
+                raise InputError(
+                    f"{path}: no column {', '.join(missing)}; found {', '.join(columns)}"
+                )
+            reader.fieldnames = columns
+            yield from reader
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _load_csv(path: Path, usage: str | None) -> Faces:
+    pictures: list[Picture] = []
+    labels: list[int] = []
+    keys: list[str] = []
+    problems: list[str] = []
+    for number, row in enumerate(_rows(path, ("emotion", "pixels"))):
+        if usage is not None and row.get("Usage", "").strip() != usage:
+            continue
+        parsed = _parse_row(row)
+        if isinstance(parsed, str):
+            problems.append(f"{path}: row {number}: {parsed}")
+            continue
+        labels.append(parsed[0])
+        pictures.append(parsed[1])
+        keys.append(str(number))
+    for index, name in enumerate(FER2013):
+        if index not in labels:
+            problems.append(f"{path}: no picture of {name}")
+    return Faces(
+        pictures, np.array(labels, np.int64), FER2013, tuple(keys), problems=tuple(problems)
+    )
+
+
+def _parse_row(row: dict[str, str]) -> tuple[int, Picture] | str:
+    """(label, picture) of a row in Kaggle's layout, or what is wrong with it."""
+    try:
+        label = int(row["emotion"])
+        values = np.array(row["pixels"].split(), np.int64)
+    except (TypeError, ValueError, AttributeError):
+        return "emotion and pixels must be whole numbers"
+    side = round(len(values) ** 0.5)
+    if not 0 <= label < len(FER2013):
+        return f"emotion is {label}; allowed: 0 to {len(FER2013) - 1}"
+    if side * side != len(values) or side < 8:
+        return f"{len(values)} pixels are no square picture"
+    if values.min() < 0 or values.max() > 255:
+        return "pixels must be 0 to 255"
+    return label, values.astype(np.uint8).reshape(side, side)
+
+
+def _with_votes(faces: Faces, path: Path) -> Faces:
+    """The faces that a FER+ csv has votes for."""
+    by_key: dict[str, list[int]] = {}
+    problems = list(faces.problems)
+    for number, row in enumerate(_rows(path, COLUMNS)):
+        key = (row.get("path") or str(number)).strip()
+        try:
+            by_key[key] = [int(row[c]) for c in COLUMNS]
+        except (TypeError, ValueError):
+            problems.append(f"{path}: row {number}: votes must be whole numbers")
+    known = [i for i, key in enumerate(faces.keys) if key in by_key]
+    if without := len(faces) - len(known):
+        problems.append(f"{path}: no votes for {without} of {len(faces)} pictures, left out")
+    picked = faces.pick(np.array(known, np.int64))
+    votes = np.array([by_key[key] for key in picked.keys], np.int64).reshape(-1, len(COLUMNS))
+    return replace(picked, votes=votes, problems=tuple(problems))
+
+
+def without_copies(faces: Faces, others: Faces) -> Faces:
+    """The faces whose picture is not, byte for byte, among `others`: what a fair test asks for."""
+    seen = {picture.tobytes() for picture in others.pictures}
+    fresh = [i for i, picture in enumerate(faces.pictures) if picture.tobytes() not in seen]
+    return faces.pick(np.array(fresh, np.int64))
