@@ -1,0 +1,69 @@
+"""What the converter refuses, one class and one exit code for each cause.
+
+Every message is one line: what is wrong, where, how to mend it. Pictures that can't be read are
+`edgeemo.errors.InputError` (4), a wrong command line is click's (2).
+"""
+
+from __future__ import annotations
+
+from edgeemo.errors import EdgeemoError, ModelError
+
+
+class SourceModelError(ModelError):
+    """The file to convert is missing, damaged, or no network that tools here can read."""
+
+    exit_code = 10
+
+
+class UnsupportedLayerError(ModelError):
+    """The network holds a layer that can't be read, rearranged or run as int8."""
+
+    exit_code = 11
+
+
+class LabelCountError(ModelError):
+    """There are more or fewer labels than outputs."""
+
+    exit_code = 12
+
+
+class ShapeError(ModelError):
+    """The input is not one picture of a fixed size, grey or red-green-blue, or the output no row."""
+
+    exit_code = 13
+
+
+class PicturesError(EdgeemoError):
+    """The pictures are too few, of the wrong labels, or unlabelled where labels are needed."""
+
+    exit_code = 14
+
+
+class AccuracyLossError(EdgeemoError):
+    """The int8 network is worse than its source by more than was allowed."""
+
+    exit_code = 15
+
+
+class ExistsError(EdgeemoError, FileExistsError):
+    """A file that would be written is there already."""
+
+    exit_code = 16
+
+
+class WriteError(EdgeemoError, OSError):
+    """The results can't be written: the disk is full or read-only, the folder is missing."""
+
+    exit_code = 17
+
+
+class RuntimeMismatchError(ModelError):
+    """A runtime can't run the result, or computes something else with it."""
+
+    exit_code = 18
+
+
+class NotEqualError(ModelError):
+    """The rearranged network does not compute what its source computes."""
+
+    exit_code = 19

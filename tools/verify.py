@@ -1,0 +1,99 @@
+"""Whether the result runs where it will have to, and computes the same there."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import run_tflite
+from ai_edge_litert.interpreter import Interpreter
+from floatnetwork import Float
+from numpy.typing import NDArray
+from refusal import RuntimeMismatchError
+
+from edgeemo.quant import Quantization
+
+# Runtimes round differently: 7 steps of 256 was the most seen between LiteRT and tflite-runtime.
+TOLERANCE_STEPS = 8
+# Share of pictures on which two runtimes name the same label at least; ties fall either way.
+SAME_LABEL = 0.98
+TIMEOUT_S = 300
+
+
+class Int8Model:
+    """A .tflite file run by LiteRT with its quantisation applied: float in, float out."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        interpreter = Interpreter(model_content=content)
+        self._input = Quantization.of(interpreter.get_input_details()[0])
+        self._output = Quantization.of(interpreter.get_output_details()[0])
+        self._runtime = next(r for r in run_tflite.runtimes() if r.package == "ai-edge-litert")
+
+    def quantize(self, inputs: Float) -> NDArray[Any]:
+        """The raw values that the model is fed for float32 inputs."""
+        return self._input.quantize(inputs)
+
+    def predict(self, inputs: Float) -> Float:
+        """The (n, outputs) float32 outputs for (n, height, width, channels) float32 inputs."""
+        return self._output.dequantize(self._runtime.run(self.content, self.quantize(inputs)))
+
+
+def verify(model: Int8Model, inputs: Float, pythons: Sequence[Path]) -> tuple[str, ...]:
+    """Run a model on every runtime here and in other Pythons; the names of those it passed on.
+
+    Raises:
+        RuntimeMismatchError: a runtime can't run it or differs from LiteRT beyond rounding.
+    """
+    raw = model.quantize(inputs)
+    found = {runtime.name: _run(runtime, model.content, raw) for runtime in run_tflite.runtimes()}
+    found |= dict(_run_elsewhere(python, model.content, raw) for python in pythons)
+    reference, *_ = found.values()
+    for name, outputs in found.items():
+        _compare(name, outputs, reference)
+    return tuple(found)
+
+
+def _run(runtime: run_tflite.Runtime, model: bytes, raw: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return runtime.run(model, raw)
+    except (RuntimeError, ValueError) as error:
+        raise RuntimeMismatchError(f"{runtime.name} can't run the result: {error}") from error
+
+
+def _run_elsewhere(python: Path, model: bytes, raw: NDArray[Any]) -> tuple[str, NDArray[Any]]:
+    with tempfile.TemporaryDirectory() as folder:
+        model_path, inputs, outputs = (
+            Path(folder, name) for name in ("m.tflite", "in.npy", "out.npy")
+        )
+        model_path.write_bytes(model)
+        np.save(inputs, raw)
+        name = _call([str(python), run_tflite.__file__, *map(str, (model_path, inputs, outputs))])
+        return name, np.load(outputs)
+
+
+def _call(command: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeMismatchError(f"the result does not run with {command[0]}: {last}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RuntimeMismatchError(f"can't check with {command[0]}: {error}") from error
+    return done.stdout.strip()
+
+
+def _compare(name: str, outputs: NDArray[Any], reference: NDArray[Any]) -> None:
+    steps = int(np.abs(outputs.astype(int) - reference.astype(int)).max())
+    same = float(np.mean(outputs.argmax(1) == reference.argmax(1)))
+    if steps > TOLERANCE_STEPS or same < SAME_LABEL:
+        raise RuntimeMismatchError(
+            f"{name} computes something else than LiteRT: {steps} of 256 steps apart, "
+            f"same label on {same:.1%} of the pictures"
+        )
