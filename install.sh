@@ -1,0 +1,331 @@
+#!/bin/bash
+# sudo ./install.sh                       install edgeemo on this machine, or upgrade it
+# sudo ./install.sh --offline wheelhouse/bookworm-arm64   from wheels that `make wheelhouse` prepared
+#      ./install.sh --dry-run             only say what would be done
+# sudo ./install.sh --runtime tflite-runtime              instead of LiteRT (64-bit, Python 3.11)
+#
+# For Raspberry Pi OS Bookworm and Trixie and Debian 12 and 13, 64-bit, and Bookworm 32-bit.
+# A new environment is built beside the old one, checked, and then switched to; what fails before
+# leaves the old one running, what fails after switches back. Asks nothing.
+set -euo pipefail
+umask 022
+cd "$(dirname "$(readlink -f "$0")")"
+
+readonly ROOT=/opt/edgeemo
+readonly ETC=/etc/edgeemo
+readonly UNITS=/etc/systemd/system
+readonly LINK=/usr/local/bin/edgeemo
+# Debian's own: one under somebody's home is hidden from the service by its sandbox.
+readonly PYTHON=/usr/bin/python3
+
+dry_run=
+offline=
+runtime=litert
+
+usage() {
+    sed -n '2,5s/^# *//p' "$0"
+}
+
+say() { echo "==> $*"; }
+
+fail() {
+    echo "install.sh: $*" >&2
+    exit 1
+}
+
+# run TEXT COMMAND...: say what is done and do it; with --dry-run only say it.
+run() {
+    echo "    $1"
+    shift
+    [[ $dry_run ]] || "$@"
+}
+
+read_arguments() {
+    while (($#)); do
+        case $1 in
+            --dry-run) dry_run=1 ;;
+            --offline) offline=$(readlink -e "${2:?--offline needs a folder}") ||
+                fail "--offline $2: there is no such folder; make it with: make wheelhouse"
+                shift ;;
+            --runtime) runtime=${2:?--runtime needs a name}; shift ;;
+            -h | --help) usage; exit ;;
+            *) usage >&2; fail "unknown argument $1" ;;
+        esac
+        shift
+    done
+    [[ $runtime == litert || $runtime == tflite-runtime ]] ||
+        fail "--runtime $runtime: allowed are litert and tflite-runtime"
+    [[ $dry_run || $(id -u) == 0 ]] || fail "has to be run as root: sudo ./install.sh (or --dry-run)"
+}
+
+# What this machine is: sets system, arch, python_version, board.
+look_around() {
+    # shellcheck source=/dev/null
+    system=$(. /etc/os-release && echo "${PRETTY_NAME:-unknown}")
+    command -v dpkg >/dev/null ||
+        fail "$system: only Debian and Raspberry Pi OS are supported; elsewhere: pip install ."
+    # The userland's, not the kernel's: 32-bit Raspberry Pi OS runs under a 64-bit kernel.
+    arch=$(dpkg --print-architecture)
+    python_version=none
+    [[ -x $PYTHON ]] &&
+        python_version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    board=
+    [[ -r /proc/device-tree/model ]] && board=$(tr -d '\0' </proc/device-tree/model)
+    say "this machine: $system, $arch, Python $python_version${board:+, $board}"
+}
+
+# The dependency set that fits: sets requirements and packages.
+choose_set() {
+    packages=(python3-venv)
+    case $runtime:$arch:$python_version in
+        litert:amd64:3.11 | litert:arm64:3.11) requirements=litert-numpy1 ;;
+        litert:amd64:3.1[23] | litert:arm64:3.1[23]) requirements=litert-numpy2 ;;
+        tflite-runtime:amd64:3.11 | tflite-runtime:arm64:3.11) requirements=tflite-numpy1 ;;
+        *:armhf:3.11)
+            requirements=tflite-debian
+            packages+=(python3-numpy python3-opencv python3-yaml) ;;
+        *:armhf:*) fail "32-bit needs Bookworm: no TFLite runtime exists for Python $python_version there" ;;
+        tflite-runtime:*) fail "tflite-runtime ends at Python 3.11, here is $python_version: use litert" ;;
+        *) fail "Python $python_version on $arch is not supported: needs 3.11 to 3.13 on amd64, arm64 or armhf" ;;
+    esac
+    say "packages from PyPI: tools/requirements/$requirements.txt"
+    if [[ $board == *"Raspberry Pi"* ]] && apt-cache show python3-picamera2 >/dev/null 2>&1; then
+        packages+=(python3-picamera2)
+    fi
+}
+
+install_debian_packages() {
+    say "Debian packages: ${packages[*]}"
+    local missing=() package
+    for package in "${packages[@]}"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+            missing+=("$package")
+    done
+    ((${#missing[@]})) || return 0
+    run "apt-get install ${missing[*]}" apt_get "${missing[@]}"
+}
+
+apt_get() {
+    local log
+    log=$(mktemp)
+    if ! { apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
+        >"$log" 2>&1; then
+        tail -n 5 "$log" >&2
+        rm -f "$log"
+        fail "apt-get could not install $*; nothing was changed"
+    fi
+    rm -f "$log"
+}
+
+create_user() {
+    say "system user edgeemo, in group video for the cameras"
+    if ! getent passwd edgeemo >/dev/null; then
+        run "useradd edgeemo" useradd --system --user-group --no-create-home \
+            --home-dir /nonexistent --shell /usr/sbin/nologin edgeemo
+    fi
+    run "usermod: group video" usermod --append --groups video edgeemo
+}
+
+# Build the new environment in its final place, since a venv can't be moved: sets new.
+build_environment() {
+    local version
+    version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' edgeemo/__init__.py)
+    new=$ROOT/$version-$(date -u +%Y%m%dT%H%M%SZ)
+    say "environment $new"
+    [[ $dry_run ]] || trap abandon EXIT
+    run "a virtual environment that also sees Debian's packages (picamera2)" \
+        "$PYTHON" -m venv --system-site-packages "$new"
+    run "dependencies (a few hundred MB on disk, some minutes on a Pi)" \
+        pip_install -r "tools/requirements/$requirements.txt"
+    run "edgeemo $version itself" install_itself
+    run "its units, default settings and documentation" copy_extras
+}
+
+pip_install() {
+    local from=()
+    [[ $offline ]] && from=(--no-index --find-links "$offline")
+    "$new/bin/python" -m pip install --quiet --disable-pip-version-check "${from[@]}" "$@"
+}
+
+install_itself() {
+    local wheels=("$offline"/edgeemo-*.whl)
+    if [[ $offline ]]; then
+        [[ -e ${wheels[0]} ]] || fail "$offline holds no edgeemo wheel: make it again with make wheelhouse"
+        pip_install --no-deps "${wheels[-1]}"
+    else
+        pip_install --no-deps .
+    fi
+}
+
+copy_extras() {
+    mkdir -p "$new/share/edgeemo"
+    cp config.yaml uninstall.sh systemd/*.service docs/*.md "$new/share/edgeemo/"
+}
+
+# The old environment was not touched yet: only the new one has to go.
+abandon() {
+    local code=$?
+    rm -rf "$new"
+    if [[ -e $ROOT/current ]]; then
+        echo "install.sh: failed; $(readlink "$ROOT/current") stays in use" >&2
+    else
+        echo "install.sh: failed; $new was removed again" >&2
+    fi
+    exit "$code"
+}
+
+check_environment() {
+    say "checking it"
+    run "an interpreter built and invoked, a face found in the demo" \
+        in_new python -m edgeemo.selfcheck
+    if "$PYTHON" -c 'import picamera2' 2>/dev/null; then
+        run "picamera2 can be imported in it" in_new python -c 'import picamera2'
+    fi
+    local unit
+    for unit in $(active_units); do
+        run "it understands $(config_of "$unit"), which is in use" check_config "$(config_of "$unit")"
+    done
+}
+
+check_config() {
+    in_new edgeemo check "$1" >/dev/null
+}
+
+# From the root folder, so that the modules of a checkout can't be taken for the installed ones.
+in_new() {
+    local program=$1
+    shift
+    (cd / && STATE_DIRECTORY=/var/lib/edgeemo "$new/bin/$program" "$@")
+}
+
+active_units() {
+    [[ -d /run/systemd/system ]] || return 0
+    systemctl list-units --plain --no-legend --state=active,activating,reloading \
+        'edgeemo.service' 'edgeemo@*.service' | awk '{ print $1 }'
+}
+
+config_of() {
+    case $1 in
+        edgeemo@*) echo "$ETC/$(systemd-escape --unescape --instance "$1").yaml" ;;
+        *) echo "$ETC/config.yaml" ;;
+    esac
+}
+
+install_config() {
+    say "settings in $ETC"
+    run "readable by root and the service, since they may hold a password" make_folders
+    local shipped=$ROOT/current/share/edgeemo/config.yaml
+    if [[ ! -e $ETC/config.yaml ]]; then
+        run "config.yaml, with every key at its default" copy_config config.yaml
+    elif ! cmp -s config.yaml "$ETC/config.yaml" && ! cmp -s config.yaml "$shipped"; then
+        run "config.yaml is yours and stays; the new default is config.yaml.new" copy_config config.yaml.new
+    fi
+}
+
+make_folders() {
+    install -d -m 0750 -o root -g edgeemo "$ETC"
+    install -d -m 0700 -o root -g root "$ETC/secrets"
+    # After an uninstall that kept them, the group has another number.
+    find "$ETC" -maxdepth 1 -name '*.yaml*' -exec chgrp edgeemo {} +
+}
+
+copy_config() {
+    install -m 0640 -o root -g edgeemo config.yaml "$ETC/$1"
+}
+
+install_units() {
+    say "units edgeemo.service and edgeemo@.service in $UNITS"
+    run "copy them, and have systemd read them" copy_units "$new"
+    [[ $old ]] || run "start at boot" systemctl enable --quiet edgeemo.service
+}
+
+copy_units() {
+    install -m 0644 "$1"/share/edgeemo/*.service "$UNITS/"
+    [[ ! -d /run/systemd/system ]] || systemctl daemon-reload
+}
+
+# Renaming a link over another is one step: no moment is without an environment.
+switch_to() {
+    ln -sfn "$1" "$ROOT/current.new"
+    mv -T "$ROOT/current.new" "$ROOT/current"
+}
+
+switch() {
+    say "switching to the new environment"
+    run "$ROOT/current -> $(basename "$new")" switch_to "$(basename "$new")"
+    # From here on the new environment is in use and stays.
+    trap - EXIT
+    run "$LINK" ln -sfn "$ROOT/current/bin/edgeemo" "$LINK"
+}
+
+restart_units() {
+    local unit
+    for unit in $(active_units); do
+        say "restarting $unit"
+        run "systemctl restart, until it says that it is ready" restart_or_go_back "$unit"
+    done
+}
+
+restart_or_go_back() {
+    systemctl restart "$1" && return
+    if [[ $old ]]; then
+        switch_to "$old"
+        copy_units "$ROOT/$old"
+        systemctl restart "$1" || true
+        rm -rf "$new"
+        fail "$1 did not start in the new environment (journalctl -u $1): $old is in use again"
+    fi
+    fail "$1 did not start: journalctl -u $1"
+}
+
+# The one before stays, to go back to by hand.
+remove_older() {
+    local folder
+    for folder in "$ROOT"/*/; do
+        folder=$(basename "$folder")
+        case $folder in
+            current | "$(basename "$new")" | "$old") ;;
+            *) run "removing the older $folder" rm -rf "${ROOT:?}/$folder" ;;
+        esac
+    done
+}
+
+say_what_next() {
+    [[ $dry_run ]] && return
+    say "edgeemo doctor"
+    # As the service's user, who has to reach the camera. What is not there yet, a camera or a broker,
+    # is for the reader to mend, and no failure of the installation.
+    (cd / && runuser -u edgeemo -- env STATE_DIRECTORY=/var/lib/edgeemo "$LINK" doctor "$ETC/config.yaml") || true
+    [[ $old ]] && { say "upgraded from $old to $(basename "$new")"; return; }
+    say "installed. Next:"
+    echo "    sudo nano $ETC/config.yaml      name your broker: mqtt.host"
+    echo "    sudo systemctl start edgeemo       and: journalctl -fu edgeemo"
+    echo "    $ROOT/current/share/edgeemo/raspberry-pi.md tells more"
+}
+
+main() {
+    read_arguments "$@"
+    look_around
+    choose_set
+    if [[ ! $dry_run ]]; then
+        mkdir -p "$ROOT"
+        exec 9>"$ROOT/.lock"
+        flock --nonblock 9 || fail "another installation is running"
+    fi
+    old=$(basename "$(readlink "$ROOT/current" || true)")
+    [[ ! -e $LINK || $(readlink "$LINK") == "$ROOT"/* ]] ||
+        fail "$LINK exists and is not ours: move it away first"
+    install_debian_packages
+    create_user
+    build_environment
+    check_environment
+    install_config
+    switch
+    install_units
+    restart_units
+    remove_older
+    say_what_next
+}
+
+main "$@"
