@@ -92,7 +92,8 @@ def normalize(pixels: Picture, sidecar: Sidecar) -> NDArray[np.float32]:
     values: NDArray[np.float32] = pixels.astype(np.float32) * gain + np.float32(low)
     if sidecar.standardize:
         values -= values.mean(dtype=np.float32)
-        values /= np.float32(max(float(values.std()), 1e-6))
+        # A picture of one tone has rounding errors only: they are not blown up past a grey level.
+        values /= max(values.std(), gain)
     return values
 
 

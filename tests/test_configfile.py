@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,6 +27,9 @@ def problems(path: Path | None = None, *overrides: str, **environ: str) -> tuple
     return raised.value.problems
 
 
+Write = Callable[[str], Path]
+
+
 def answer(path: Path) -> Config | tuple[str, ...]:
     """The settings of a file, or what is said of it."""
     try:
@@ -34,7 +39,7 @@ def answer(path: Path) -> Config | tuple[str, ...]:
 
 
 @pytest.fixture
-def write(tmp_path: Path):
+def write(tmp_path: Path) -> Write:
     """Return a function that writes a configuration file and returns its path."""
 
     def write(text: str) -> Path:
@@ -50,7 +55,7 @@ def test_load_config_without_anything_gives_the_defaults() -> None:
     assert load_config(None, (), {}) == Config()
 
 
-def test_load_config_lets_later_origins_win(write) -> None:
+def test_load_config_lets_later_origins_win(write: Write) -> None:
     """The command line goes before the environment, and that before the file."""
     path = write("mqtt: {host: file, port: 1, user: file}")
     environ = {"EDGEEMO_MQTT_HOST": "env", "EDGEEMO_MQTT_PORT": "2"}
@@ -58,13 +63,13 @@ def test_load_config_lets_later_origins_win(write) -> None:
     assert (mqtt.host, mqtt.port, mqtt.user) == ("line", 2, "file")
 
 
-def test_load_config_reads_sections_that_are_all_comments(write) -> None:
+def test_load_config_reads_sections_that_are_all_comments(write: Write) -> None:
     """A section with every key commented out means its defaults, however deep."""
     path = write("camera:\n  #name: x\nmqtt:\n  host: h\n  tls:\n    #enabled: true\n")
     assert load_config(path, (), {}) == Config.model_validate({"mqtt": {"host": "h"}})
 
 
-def test_load_config_says_all_problems_at_once(write) -> None:
+def test_load_config_says_all_problems_at_once(write: Write) -> None:
     """Five mistakes of five kinds: one message, each with its key, its value and what is allowed."""
     path = write(
         "camera: {rotate: 45}\ncadence: {min_fps: 20}\nmqtt: {hots: a}\ndevice: 'a b'\nnonsense: 1"
@@ -78,7 +83,7 @@ def test_load_config_says_all_problems_at_once(write) -> None:
     )
 
 
-def test_load_config_checks_combinations_beside_bad_values(write) -> None:
+def test_load_config_checks_combinations_beside_bad_values(write: Write) -> None:
     """A wrong value in a section does not hide that two others of it exclude each other."""
     path = write("mqtt: {port: 0, password: a, password_file: b}")
     assert [p.split(":")[0] for p in problems(path)] == ["mqtt.port", "mqtt"]
@@ -93,7 +98,7 @@ def test_load_config_checks_combinations_beside_bad_values(write) -> None:
         ("1: 2", "1: "),
     ],
 )
-def test_load_config_explains_a_file_of_the_wrong_shape(write, text: str, said: str) -> None:
+def test_load_config_explains_a_file_of_the_wrong_shape(write: Write, text: str, said: str) -> None:
     """What is not a configuration is said to be none, with the place."""
     assert problems(write(text))[0].startswith(said)
 
@@ -133,13 +138,13 @@ def test_masked_shows_no_secret() -> None:
     assert "hush" not in repr(config.mqtt)
 
 
-def test_problems_show_no_secret(write) -> None:
+def test_problems_show_no_secret(write: Write) -> None:
     """A password of the wrong type is not repeated in the message."""
     assert "4711" not in str(problems(write("mqtt: {password: [4711]}")))
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, True), (0o600, False)])
-def test_exposure_warning_names_a_readable_password(write, mode: int, warned: bool) -> None:
+def test_exposure_warning_names_a_readable_password(write: Write, mode: int, warned: bool) -> None:
     """A file with a password that others can read is warned about, with the cure."""
     path = write("mqtt: {password: hush}")
     path.chmod(mode)
@@ -163,7 +168,9 @@ sections = st.dictionaries(
 
 
 @given(sections)
-def test_load_config_answers_any_yaml_with_settings_or_problems(tmp_path_factory, tree) -> None:
+def test_load_config_answers_any_yaml_with_settings_or_problems(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, Any]
+) -> None:
     """Whatever a YAML file holds, the answer is a Config or a ConfigError."""
     path = tmp_path_factory.mktemp("fuzz") / "config.yaml"
     path.write_text(yaml.safe_dump(tree))
@@ -171,7 +178,9 @@ def test_load_config_answers_any_yaml_with_settings_or_problems(tmp_path_factory
 
 
 @given(st.binary(max_size=200))
-def test_load_config_answers_any_bytes_with_settings_or_problems(tmp_path_factory, content) -> None:
+def test_load_config_answers_any_bytes_with_settings_or_problems(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     """Whatever bytes a file holds, the answer is a Config or a ConfigError."""
     path = tmp_path_factory.mktemp("fuzz") / "config.yaml"
     path.write_bytes(content)
