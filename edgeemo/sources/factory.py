@@ -1,0 +1,38 @@
+"""From settings to a source."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from edgeemo.address import Address, Kind
+from edgeemo.config import CameraConfig
+from edgeemo.errors import ConfigError
+from edgeemo.sources.demo import DemoSource
+from edgeemo.sources.file import FileSource
+from edgeemo.sources.oriented import OrientedSource
+from edgeemo.sources.source import Clock, Source
+
+
+def make_source(config: CameraConfig, clock: Clock = time.monotonic) -> Source:
+    """The source that `config.source` names, not yet opened; nothing is touched by this.
+
+    Raises:
+        ConfigError: the address doesn't follow the grammar.
+    """
+    try:
+        address = Address.parse(config.source)
+    except ValueError as error:
+        raise ConfigError("the settings", [f"camera.source: {error}"]) from error
+    source = _make_backend(address, config, clock)
+    if config.rotate or config.mirror:
+        return OrientedSource(source, config.rotate, config.mirror)
+    return source
+
+
+def _make_backend(address: Address, config: CameraConfig, clock: Clock) -> Source:
+    if address.kind is Kind.DEMO:
+        return DemoSource((config.width, config.height), config.fps, clock)
+    return FileSource(
+        Path(address.target).expanduser(), fps=config.fps, realtime=config.realtime, clock=clock
+    )
