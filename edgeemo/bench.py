@@ -20,7 +20,7 @@ from edgeemo.config import Config
 from edgeemo.detector import load_cascade
 from edgeemo.pipeline import Classifier, build_pipeline
 from edgeemo.preprocess import to_grey
-from edgeemo.types import Box, Frame, Track
+from edgeemo.types import Box, Frame
 
 MS_PER_S = 1000.0
 KIB_PER_MIB = 1024
@@ -121,7 +121,7 @@ def _measure_baseline(classifier: Classifier, frames: Iterator[Frame]) -> dict[s
             boxes = _plain_haar(cascade, frame)
         with classify:
             for box in boxes:
-                classifier.classify(frame.image, [Track(0, box, frame.at, frame.at)])
+                classifier.classify(frame.image, [(box, 0.0)])
         count += 1
         found += len(boxes)
     total = Stopwatch(haar.cpu_s + classify.cpu_s, haar.wall_s + classify.wall_s)

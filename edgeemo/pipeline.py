@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +17,7 @@ from edgeemo.mood import Mood
 from edgeemo.motion import MotionGate
 from edgeemo.preprocess import to_grey
 from edgeemo.tracker import Tracker
-from edgeemo.types import EmotionEvent, Face, Frame, Picture, Scores, Track
+from edgeemo.types import Box, EmotionEvent, Face, Frame, Picture, Scores, Track
 
 
 class Classifier(Protocol):
@@ -28,8 +28,8 @@ class Classifier(Protocol):
         """What it can tell apart."""
         ...
 
-    def classify(self, picture: Picture, tracks: Sequence[Track]) -> Sequence[Scores]:
-        """The scores of each track's face in a picture (height, width[, 3]), in their order."""
+    def classify(self, picture: Picture, faces: Iterable[tuple[Box, float]]) -> Sequence[Scores]:
+        """The scores of each face of a picture (height, width[, 3]), given as box and tilt."""
         ...
 
 
@@ -125,7 +125,8 @@ class Pipeline:
         self._moods = {t.id: self._moods[t.id] for t in tracks if t.id in self._moods}
         settled = {face for face, mood in self._moods.items() if mood.is_settled}
         chosen = self._cadence.to_classify(tracks, settled, frame.at)
-        scores = self._classifier.classify(frame.image, chosen) if chosen else ()
+        faces = [(track.box, track.angle) for track in chosen]
+        scores = self._classifier.classify(frame.image, faces) if faces else ()
         for track, score in zip(chosen, scores, strict=True):
             if track.id in self._moods:
                 self._moods[track.id].feed(score, frame.at)
