@@ -282,11 +282,10 @@ restart_or_go_back() {
 # The one before stays, to go back to by hand.
 remove_older() {
     local folder
-    for folder in "$ROOT"/*/; do
-        folder=$(basename "$folder")
-        case $folder in
-            current | "$(basename "$new")" | "$old") ;;
-            *) run "removing the older $folder" rm -rf "${ROOT:?}/$folder" ;;
+    for folder in "$ROOT"/[0-9]*; do
+        case $(basename "$folder") in
+            "$(basename "$new")" | "$old" | '[0-9]*') ;;
+            *) run "removing the older $folder" rm -rf "$folder" ;;
         esac
     done
 }
@@ -309,8 +308,7 @@ main() {
     look_around
     choose_set
     if [[ ! $dry_run ]]; then
-        mkdir -p "$ROOT"
-        exec 9>"$ROOT/.lock"
+        exec 9>/run/lock/edgeemo-install
         flock --nonblock 9 || fail "another installation is running"
     fi
     old=$(basename "$(readlink "$ROOT/current" || true)")
