@@ -4,10 +4,9 @@
     python tools/make_demo.py FOLDER --out edgeemo/sources/demo_faces.png
 
 FOLDER holds FER2013's training pictures as sheets of 48 x 48 cells with FER+'s votes
-(training.csv). Only pictures on which at least 8 of the 10 annotators agree are used; of those the
-30 % that are most like their common average, which makes it sharper, and their mirror images. The
-result is one grey PNG, a tile an emotion from left to right, in the order of EMOTIONS. The same
-input gives the same bytes.
+(training.csv). Only pictures on which at least 8 of the 10 annotators agree are used, and their
+mirror images. The result is one grey PNG, a tile an emotion from left to right, in the order of
+EMOTIONS. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -24,12 +23,9 @@ from numpy.typing import NDArray
 from edgeemo.sources.demo import ASSET, EMOTIONS, TILE_PX
 
 Stack = NDArray[np.float32]
-"""(pictures, TILE_PX, TILE_PX), each of mean 0 and deviation 1."""
+"""(pictures, TILE_PX, TILE_PX), grey levels of 0..255."""
 
 AGREED_VOTES = 8
-TYPICAL_SHARE = 0.3
-ROUNDS = 3
-"""How often the most typical pictures are chosen anew, the average changing with them."""
 MEAN_LEVEL, CONTRAST = 128.0, 52.0
 """Grey level and deviation of the finished tiles, those of a well-lit face."""
 
@@ -40,7 +36,7 @@ def read_agreed(folder: Path, emotion: str) -> Stack:
         rows = [r for r in csv.DictReader(file) if int(r[emotion]) >= AGREED_VOTES]
     sheets = {name: _read_sheet(folder / name) for name in {r["sheet"] for r in rows}}
     tiles = [_cell(sheets[r["sheet"]], int(r["cell"])) for r in rows]
-    return normalized(np.stack(tiles).astype(np.float32))
+    return np.asarray(np.stack(tiles), np.float32)
 
 
 def _read_sheet(path: Path) -> NDArray[np.uint8]:
@@ -56,21 +52,11 @@ def _cell(sheet: NDArray[np.uint8], cell: int) -> NDArray[np.uint8]:
     return sheet[top : top + TILE_PX, left : left + TILE_PX]
 
 
-def normalized(stack: Stack) -> Stack:
-    """Each picture shifted and scaled to mean 0 and deviation 1."""
-    centred = stack - stack.mean(axis=(1, 2), keepdims=True)
-    spread: Stack = centred.std(axis=(1, 2), keepdims=True)
-    return np.asarray(centred / np.maximum(spread, 1e-6), np.float32)
-
-
 def average_face(stack: Stack) -> NDArray[np.uint8]:
-    """The average of the most typical pictures and their mirror images, (TILE_PX, TILE_PX)."""
-    both = np.concatenate([stack, stack[:, :, ::-1]])
-    average = both.mean(axis=0)
-    count = round(len(both) * TYPICAL_SHARE)
-    for _ in range(ROUNDS):
-        likeness = (both * average).mean(axis=(1, 2))
-        average = both[np.argsort(-likeness, kind="stable")[:count]].mean(axis=0)
+    """The average of the pictures and their mirror images, evenly lit, (TILE_PX, TILE_PX)."""
+    centred = stack - stack.mean(axis=(1, 2), keepdims=True)
+    spread = centred.std(axis=(1, 2), keepdims=True)
+    average = (centred / np.maximum(spread, 1e-6)).mean(axis=0)
     average = (average + average[:, ::-1]) / 2
     levels = average / average.std() * CONTRAST + MEAN_LEVEL
     return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
@@ -86,7 +72,7 @@ def main() -> None:
     for emotion in EMOTIONS:
         stack = read_agreed(arguments.folder, emotion)
         tiles.append(average_face(stack))
-        print(f"{emotion}: {round(len(stack) * TYPICAL_SHARE)} of {len(stack)} pictures")
+        print(f"{emotion}: the average of {len(stack)} pictures")
     cv2.imwrite(str(arguments.out), np.hstack(tiles), [cv2.IMWRITE_PNG_COMPRESSION, 9])
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")
 

@@ -21,7 +21,7 @@ from edgeemo.sources.source import Clock
 from edgeemo.types import Frame, Picture
 
 ASSET = Path(__file__).with_name("demo_faces.png")
-EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger")
+EMOTIONS = ("neutral", "happiness", "surprise")
 """The tiles of the asset, from left to right."""
 TILE_PX = 48
 LOOP_S = 36.0
@@ -72,17 +72,17 @@ PLAY: tuple[tuple[Key, ...], ...] = (
         Key(16.2, 0.66, 0.48, 0.40, "neutral"),
         Key(17.8, 1.20, 0.45, 0.40, "neutral"),
     ),
-    (  # after a while alone: sad, then angry, then calm again
-        Key(20.6, 1.20, 0.55, 0.44, "sadness"),
-        Key(22.0, 0.64, 0.50, 0.44, "sadness"),
-        Key(25.0, 0.62, 0.50, 0.46, "sadness"),
-        Key(25.8, 0.62, 0.50, 0.46, "anger"),
-        Key(28.6, 0.64, 0.52, 0.48, "anger"),
-        Key(29.4, 0.64, 0.52, 0.46, "neutral"),
-        Key(31.6, 0.66, 0.50, 0.44, "neutral"),
+    (  # after a while another: startled, then glad, then calm
+        Key(20.6, 1.20, 0.55, 0.44, "surprise"),
+        Key(22.0, 0.66, 0.50, 0.44, "surprise"),
+        Key(24.6, 0.64, 0.50, 0.46, "surprise"),
+        Key(25.4, 0.64, 0.50, 0.46, "happiness"),
+        Key(28.2, 0.66, 0.52, 0.48, "happiness"),
+        Key(29.0, 0.66, 0.52, 0.46, "neutral"),
+        Key(31.6, 0.68, 0.50, 0.44, "neutral"),
         Key(33.0, 1.25, 0.50, 0.44, "neutral"),
     ),
-    (  # meanwhile one passes in the back, smiling, and comes nearer
+    (  # meanwhile one comes nearer from the back, smiling, and turns away
         Key(23.5, -0.20, 0.40, 0.30, "happiness"),
         Key(25.5, 0.14, 0.40, 0.32, "happiness"),
         Key(30.0, 0.36, 0.44, 0.44, "happiness"),
