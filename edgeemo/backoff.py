@@ -13,7 +13,11 @@ class Backoff:
     """
 
     def __init__(
-        self, first_s: float, most_s: float, chance: Callable[[], float] = random.random
+        self,
+        *,
+        first_s: float = 1.0,
+        most_s: float = 60.0,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """Start at the first pause; `chance` gives numbers in 0..1."""
         self._first_s = min(first_s, most_s)
@@ -21,7 +25,7 @@ class Backoff:
         self._chance = chance
         self._whole_s = self._first_s
 
-    def next_s(self) -> float:
+    def pause_s(self) -> float:
         """The pause to make now, in seconds; the one after it will be longer."""
         pause_s = self._whole_s * (1 + self._chance()) / 2
         self._whole_s = min(2 * self._whole_s, self._most_s)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from edgeemo.backoff import Backoff
+from edgeemo.config import CameraConfig
 from edgeemo.errors import SourceError
 from edgeemo.mailbox import Mailbox
 from edgeemo.sources import Source
@@ -18,7 +19,6 @@ from edgeemo.types import Frame
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-FIRST_PAUSE_S = 1.0
 STEADY_S = 10.0
 """A camera that gave pictures for this long works: its next loss starts with the first pause."""
 
@@ -30,18 +30,15 @@ class Capture:
     for its reader. Whatever ends the thread other than `stop` (the file's end, a broken file, a
     bug) closes the mailbox with it, so that it surfaces in the thread that takes.
 
-    `on_back` is called at the first picture after a start, a loss or a pause, `on_lost` once when
-    the camera can't be opened or is lost; both on the capture thread.
+    Losses and returns are logged once each; `available` tells the same to who asks.
     """
 
     def __init__(
         self,
         source: Source,
         mailbox: Mailbox,
+        config: CameraConfig,
         *,
-        retry_max_s: float,
-        on_lost: Callable[[], None],
-        on_back: Callable[[], None],
         clock: Clock = time.monotonic,
     ) -> None:
         self.frames = 0
@@ -50,8 +47,7 @@ class Capture:
         """How often the camera was lost or found absent."""
         self._source = source
         self._mailbox = mailbox
-        self._backoff = Backoff(FIRST_PAUSE_S, retry_max_s)
-        self._on_lost, self._on_back = on_lost, on_back
+        self._backoff = Backoff(most_s=config.retry_max_s)
         self._clock = clock
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._changed = threading.Condition()
@@ -63,7 +59,7 @@ class Capture:
 
     @property
     def available(self) -> bool:
-        """Whether pictures are coming."""
+        """Whether pictures are coming; False before the first one, when lost, and when paused."""
         return self._available is True
 
     @property
@@ -131,7 +127,7 @@ class Capture:
             self._note_loss(error)
             # Closed before the pause: a camera that is held open can't come back.
             self._inside(self._source.close)
-            self._wait(self._backoff.next_s())
+            self._wait(self._backoff.pause_s())
         finally:
             self._inside(self._source.close)
 
@@ -165,7 +161,6 @@ class Capture:
         log.info("%s: pictures of %d x %d", self._source.name, *frame.size)
         self._available = True
         self._back_at = self._clock()
-        self._on_back()
 
     def _note_loss(self, error: SourceError) -> None:
         if self._available and self._clock() - self._back_at >= STEADY_S:
@@ -174,6 +169,5 @@ class Capture:
             log.warning("%s; trying again until it is back", error)
             self.losses += 1
             self._available = False
-            self._on_lost()
         else:
             log.debug("still away: %s", error)
