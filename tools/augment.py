@@ -92,18 +92,29 @@ def _erase(picture: Picture, area: tuple[float, float], random: np.random.Genera
     picture[y : y + h, x : x + w] = noise
 
 
+Arrays = dict[str, NDArray[np.float32]]
+
+
 def mix(
     inputs: NDArray[np.float32],
-    targets: NDArray[np.float32],
+    shares: Arrays,
+    weights: Arrays,
     alpha: float,
     random: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.float32], Arrays, Arrays]:
     """Blend each example with another of the batch (Zhang et al. 2018, "mixup").
 
-    `inputs` is (n, ...), `targets` (n, classes); the share of the second is drawn from
-    Beta(alpha, alpha) once a batch.
+    `inputs` is (n, ...), `shares` (n, classes) and `weights` (n,) by head; the part of the first is
+    drawn from Beta(alpha, alpha) once a batch. A side that weighs nothing adds nothing to a target.
     """
-    share = np.float32(random.beta(alpha, alpha))
+    part = np.float32(random.beta(alpha, alpha))
     other = random.permutation(len(inputs))
-    mixed_inputs = share * inputs + (1 - share) * inputs[other]
-    return mixed_inputs, share * targets + (1 - share) * targets[other]
+    blended = part * inputs + (1 - part) * inputs[other]
+    mixed, mass = {}, {}
+    for head, values in shares.items():
+        first, second = part * weights[head], (1 - part) * weights[head][other]
+        mass[head] = first + second
+        total = np.maximum(mass[head], np.float32(1e-6))[:, None]
+        both = first[:, None] * values + second[:, None] * values[other]
+        mixed[head] = (both / total).astype(np.float32)
+    return blended, mixed, mass

@@ -5,17 +5,20 @@ So a run that was killed goes on with the very batches that it would have seen.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-from augment import Augmentation
+from augment import Augmentation, mix
 from numpy.typing import NDArray
 
 from edgeemo.types import Picture
 
 Float = NDArray[np.float32]
+Teacher = Callable[[Float], Mapping[str, Float]]
+"""Inputs (n, height, width, channels) -> probabilities (n, classes) by head."""
 
 
 @dataclass(frozen=True)
@@ -38,43 +41,61 @@ def one_hot(labels: NDArray[np.int64], count: int) -> Targets:
     return Targets(shares, known.astype(np.float32))
 
 
-def to_range(pictures: Picture, value_range: tuple[float, float]) -> Float:
-    """uint8 pictures of any shape in the network's range, as `edgeemo.preprocess.normalize` does."""
-    low, high = value_range
-    return pictures.astype(np.float32) * np.float32((high - low) / 255.0) + np.float32(low)
+@dataclass(frozen=True)
+class Drill:
+    """How examples become batches.
+
+    `normalize` maps uint8 pictures to the network's inputs. `mixup` is alpha of the blending, 0 for none. With a
+    `teacher`, its answers to the very same inputs make up `trust` of the targets (Hinton et al.
+    2015, "Distilling the Knowledge in a Neural Network").
+    """
+
+    batch: int
+    seed: int
+    augmentation: Augmentation
+    normalize: Callable[[Picture], Float]
+    mixup: float = 0.0
+    teacher: Teacher | None = None
+    trust: float = 0.7
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
-    """Shuffled, augmented training batches: inputs (n, height, width, channels), targets and weights by head.
+    """Shuffled, augmented batches: inputs (n, height, width, channels), targets and weights by head.
 
     The last, smaller batch of an epoch is left out; set `epoch` before each.
     """
 
-    def __init__(
-        self,
-        pictures: Picture,
-        targets: dict[str, Targets],
-        *,
-        batch: int,
-        seed: int,
-        augmentation: Augmentation,
-        value_range: tuple[float, float],
-    ) -> None:
+    def __init__(self, pictures: Picture, targets: Mapping[str, Targets], drill: Drill) -> None:
         super().__init__()
-        self.pictures, self.targets = pictures, targets
-        self.batch, self.seed = min(batch, len(pictures)), seed
-        self.augmentation, self.value_range = augmentation, value_range
+        self.pictures, self.targets, self.drill = pictures, targets, drill
+        self.batch = min(drill.batch, len(pictures))
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.pictures) // self.batch
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.pictures))
+        drill = self.drill
+        order = np.random.default_rng([drill.seed, self.epoch]).permutation(len(self.pictures))
         chosen = order[index * self.batch : (index + 1) * self.batch]
-        random = np.random.default_rng([self.seed, self.epoch, index])
-        changed = self.augmentation(self.pictures[chosen], random)
-        inputs = to_range(changed.reshape(len(chosen), *self.pictures.shape[1:]), self.value_range)
+        random = np.random.default_rng([drill.seed, self.epoch, index])
+        changed = drill.augmentation(self.pictures[chosen], random)
+        inputs = drill.normalize(changed.reshape(len(chosen), *self.pictures.shape[1:]))
         shares = {head: t.shares[chosen] for head, t in self.targets.items()}
         weights = {head: t.weights[chosen] for head, t in self.targets.items()}
+        if drill.mixup:
+            inputs, shares, weights = mix(inputs, shares, weights, drill.mixup, random)
+        if drill.teacher is not None:
+            shares, weights = self._taught(drill.teacher(inputs), shares, weights)
         return inputs, shares, weights
+
+    def _taught(
+        self, answers: Mapping[str, Float], shares: dict[str, Float], weights: dict[str, Float]
+    ) -> tuple[dict[str, Float], dict[str, Float]]:
+        """Targets that are the teacher's in part, and wholly where there is nothing else to learn."""
+        trust = {h: np.where(weights[h] > 0, self.drill.trust, 1.0)[:, None] for h in answers}
+        taught = {
+            h: (trust[h] * answers[h] + (1 - trust[h]) * shares[h]).astype(np.float32)
+            for h in answers
+        }
+        return shares | taught, weights | {h: np.ones_like(weights[h]) for h in answers}

@@ -7,8 +7,8 @@ Faults of the data (an unreadable picture, a bad row, an empty class) are collec
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -43,7 +43,8 @@ class Faces:
 
     `pictures` are uint8, grey or blue-green-red, of any size; `labels` int64 (n,) are indices into
     `names`; `votes` are FER+'s (n, 10) in the order of `ferplus.COLUMNS`; `keys` name each picture:
-    its path below the folder, or its row in the csv. `problems` is one line for each fault found.
+    its path below the folder, or its row in the csv; `usage` is the split that a csv puts it in.
+    `problems` is one line for each fault found.
     """
 
     pictures: Sequence[Picture]
@@ -51,7 +52,8 @@ class Faces:
     names: tuple[str, ...]
     keys: tuple[str, ...]
     votes: NDArray[np.int64] | None = None
-    problems: tuple[str, ...] = field(default=())
+    usage: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -63,8 +65,15 @@ class Faces:
             pictures=[self.pictures[i] for i in indices],
             labels=self.labels[indices],
             keys=tuple(self.keys[i] for i in indices),
+            usage=tuple(self.usage[i] for i in indices) if self.usage else (),
             votes=None if self.votes is None else self.votes[indices],
         )
+
+    def of_usage(self, *names: str) -> Faces:
+        """Those of some splits of a csv; all of them when it has no splits."""
+        if not any(self.usage):
+            return self
+        return self.pick(np.array([i for i, u in enumerate(self.usage) if u in names], np.int64))
 
     def stack(self, size: tuple[int, int], channels: int) -> Picture:
         """All pictures as one uint8 array (n, height, width, channels), for `size` (width, height)."""
@@ -88,16 +97,18 @@ def load(
 ) -> Faces:
     """Read a folder with one folder per label, or a csv in Kaggle's layout.
 
-    `usage` keeps the rows of one split of a csv (`Training`, `PublicTest`, `PrivateTest`).
-    `ferplus` is a csv with FER+'s columns: with a column `path` it is matched to the pictures of
-    the folder, without one it goes row by row with the csv.
+    `usage` keeps one split of a csv (`Training`, `PublicTest`, `PrivateTest`). `ferplus` is a csv
+    with FER+'s columns: with a column `path` it is matched to the pictures of the folder, without
+    one it goes row by row with the csv. `color` keeps the colours of pictures in folders.
 
     Raises:
         InputError: nothing of use is there, or the columns are not the expected ones.
     """
-    faces = _load_csv(path, usage) if path.is_file() else _load_folder(path, color)
+    faces = _load_csv(path) if path.is_file() else _load_folder(path, color)
     if ferplus is not None:
         faces = _with_votes(faces, ferplus)
+    if usage is not None:
+        faces = faces.of_usage(usage)
     if not len(faces):
         raise InputError(f"{path}: no usable picture; " + "; ".join(faces.problems[:3]))
     return faces
@@ -155,14 +166,13 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
         raise InputError(f"{path}: {error}") from error
 
 
-def _load_csv(path: Path, usage: str | None) -> Faces:
+def _load_csv(path: Path) -> Faces:
     pictures: list[Picture] = []
     labels: list[int] = []
     keys: list[str] = []
+    usage: list[str] = []
     problems: list[str] = []
     for number, row in enumerate(_rows(path, ("emotion", "pixels"))):
-        if usage is not None and row.get("Usage", "").strip() != usage:
-            continue
         parsed = _parse_row(row)
         if isinstance(parsed, str):
             problems.append(f"{path}: row {number}: {parsed}")
@@ -170,11 +180,12 @@ def _load_csv(path: Path, usage: str | None) -> Faces:
         labels.append(parsed[0])
         pictures.append(parsed[1])
         keys.append(str(number))
-    for index, name in enumerate(FER2013):
-        if index not in labels:
-            problems.append(f"{path}: no picture of {name}")
+        usage.append((row.get("Usage") or "").strip())
+    found = set(labels)
+    problems += [f"{path}: no picture of {n}" for i, n in enumerate(FER2013) if i not in found]
+    truth = np.array(labels, np.int64)
     return Faces(
-        pictures, np.array(labels, np.int64), FER2013, tuple(keys), problems=tuple(problems)
+        pictures, truth, FER2013, tuple(keys), usage=tuple(usage), problems=tuple(problems)
     )
 
 
@@ -196,7 +207,7 @@ def _parse_row(row: dict[str, str]) -> tuple[int, Picture] | str:
 
 
 def _with_votes(faces: Faces, path: Path) -> Faces:
-    """The faces that a FER+ csv has votes for."""
+    """The faces with a FER+ csv's votes; none at all for a picture that the csv does not name."""
     by_key: dict[str, list[int]] = {}
     problems = list(faces.problems)
     for number, row in enumerate(_rows(path, COLUMNS)):
@@ -205,12 +216,13 @@ def _with_votes(faces: Faces, path: Path) -> Faces:
             by_key[key] = [int(row[c]) for c in COLUMNS]
         except (TypeError, ValueError):
             problems.append(f"{path}: row {number}: votes must be whole numbers")
-    known = [i for i, key in enumerate(faces.keys) if key in by_key]
-    if without := len(faces) - len(known):
-        problems.append(f"{path}: no votes for {without} of {len(faces)} pictures, left out")
-    picked = faces.pick(np.array(known, np.int64))
-    votes = np.array([by_key[key] for key in picked.keys], np.int64).reshape(-1, len(COLUMNS))
-    return replace(picked, votes=votes, problems=tuple(problems))
+    nothing = [0] * len(COLUMNS)
+    if without := sum(key not in by_key for key in faces.keys):
+        problems.append(f"{path}: no votes for {without} of {len(faces)} pictures")
+    if faces.keys and without == len(faces):
+        raise InputError(f"{path}: names none of the pictures (such as {faces.keys[0]})")
+    votes = np.array([by_key.get(key, nothing) for key in faces.keys], np.int64)
+    return replace(faces, votes=votes.reshape(-1, len(COLUMNS)), problems=tuple(problems))
 
 
 def without_copies(faces: Faces, others: Faces) -> Faces:
@@ -218,3 +230,29 @@ def without_copies(faces: Faces, others: Faces) -> Faces:
     seen = {picture.tobytes() for picture in others.pictures}
     fresh = [i for i, picture in enumerate(faces.pictures) if picture.tobytes() not in seen]
     return faces.pick(np.array(fresh, np.int64))
+
+
+def relabel(
+    faces: Faces, labels: Sequence[str] | None = None, merge: Mapping[str, str] | None = None
+) -> Faces:
+    """The faces under the names `labels`, in that order, after renaming by `merge` (old -> new).
+
+    Without `labels` the names that are left keep their order. Faces of any other label are left
+    out, which `problems` then says.
+    """
+    renamed = [(merge or {}).get(name, name) for name in faces.names]
+    wanted = tuple(dict.fromkeys(renamed)) if labels is None else tuple(labels)
+    table = np.array([wanted.index(name) if name in wanted else -1 for name in renamed])
+    placed = table[faces.labels] if len(faces) else faces.labels
+    lost = [f"{n} pictures of {name} left out: no such label" for name, n in _lost(faces, table)]
+    known = faces.pick(np.flatnonzero(placed >= 0))
+    return replace(
+        known, labels=placed[placed >= 0], names=wanted, problems=(*faces.problems, *lost)
+    )
+
+
+def _lost(faces: Faces, table: NDArray[np.int64]) -> Iterator[tuple[str, int]]:
+    for index, name in enumerate(faces.names):
+        count = int((faces.labels == index).sum())
+        if table[index] < 0 and count:
+            yield name, count

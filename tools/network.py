@@ -94,3 +94,16 @@ def one_head(network: keras.Model, head: str) -> keras.Model:
     logits = network.output[head] if isinstance(network.output, dict) else network.output
     probabilities = keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
     return keras.Model(network.input, probabilities, name=head)
+
+
+def plain(network: keras.Model) -> keras.Model:
+    """The same network in float32 with Keras' own layers only, so that anything can load it."""
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        kind = type(layer)
+        kind = keras.layers.BatchNormalization if kind is FusedBatchNormalization else kind
+        return kind.from_config(layer.get_config() | {"dtype": "float32"})
+
+    copied = keras.models.clone_model(network, clone_function=copy)
+    copied.set_weights(network.get_weights())
+    return copied

@@ -1,4 +1,4 @@
-"""What happens around `model.fit`: learning rate, averaged weights, checkpoints, log.
+"""What happens around `model.fit`: learning rate, averaged weights, log, checkpoints.
 
 A checkpoint is one file, replaced in one step after each epoch: a kill at any moment leaves either
 the one before or the one after.
@@ -16,14 +16,16 @@ from typing import Any
 
 import keras
 import numpy as np
-from batches import Batches
+from batches import Batches, Float
+from metrics import nll
 from numpy.typing import NDArray
 
 Weights = list[NDArray[Any]]
+Rate = Callable[[int], float]
 
 
-def cosine(peak: float, steps: int, warmup: int, floor: float = 0.01) -> Callable[[int], float]:
-    """Learning rate by step: a linear rise over `warmup` steps, then half a cosine down to `floor` * peak."""
+def cosine(peak: float, steps: int, warmup: int, floor: float = 0.01) -> Rate:
+    """Learning rate by step: a rise over `warmup` steps, then half a cosine down to `floor` * peak."""
 
     def rate(step: int) -> float:
         if step < warmup:
@@ -35,39 +37,30 @@ def cosine(peak: float, steps: int, warmup: int, floor: float = 0.01) -> Callabl
 
 
 class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Sets the learning rate before every step, from the step's number in the whole run."""
+    """Tells the batches their epoch, and sets the learning rate by the step in the whole run."""
 
-    def __init__(self, rate: Callable[[int], float], steps_per_epoch: int) -> None:
+    def __init__(self, batches: Batches, rate: Rate | None) -> None:
         super().__init__()
-        self.rate, self.steps_per_epoch = rate, steps_per_epoch
+        self.batches, self.rate = batches, rate
         self.start = 0
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  # keras' signature
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Remember where the epoch starts."""
-        self.start = epoch * self.steps_per_epoch
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  # keras' signature
-        """Set the rate."""
-        self.model.optimizer.learning_rate = self.rate(self.start + batch)
-
-
-class NextEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Tells the batches which epoch they are for."""
-
-    def __init__(self, batches: Batches) -> None:
-        super().__init__()
-        self.batches = batches
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  # keras' signature
-        """Set it."""
         self.batches.epoch = epoch
+        self.start = epoch * len(self.batches)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Set the rate."""
+        if self.rate is not None:
+            self.model.optimizer.learning_rate = self.rate(self.start + batch)
 
 
 class Average(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     """An exponential moving average of all weights, BatchNorm's statistics included.
 
     It is what is tested and kept in the end: smoother than any single step's weights. Early on it
-    forgets faster, so that the random start does not linger.
+    forgets faster, so that the random start does not linger. A decay of 0 keeps no average: then
+    `weights` are the present ones.
     """
 
     EVERY = 4
@@ -79,19 +72,92 @@ class Average(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyp
         self.weights: Weights = []
         self.updates = 0
 
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002  # keras' signature
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Start from the weights as they are, unless a checkpoint brought an average."""
         if not self.weights:
             self.weights = [np.array(w) for w in self.model.get_weights()]
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  # keras' signature
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Move the average a little toward the present weights."""
-        if batch % self.EVERY:
+        if batch % self.EVERY or not self.decay:
             return
         self.updates += 1
         decay = min(self.decay**self.EVERY, (1 + self.updates) / (10 + self.updates))
         for mean, now in zip(self.weights, self.model.get_weights(), strict=True):
             mean += (1 - decay) * (now - mean)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Without averaging, take the weights as they are."""
+        if not self.decay:
+            self.weights = [np.array(w) for w in self.model.get_weights()]
+
+
+class Log(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """One row an epoch in a csv: losses, rate, seconds, and the averaged weights on held-out faces.
+
+    `inputs` (n, height, width, channels) and `truth` (label indices by head, -1 for none) are the
+    held-out faces; `held_loss` is the sum over the heads of the negative log-likelihood.
+    """
+
+    def __init__(
+        self, path: Path, average: Average, inputs: Float, truth: dict[str, NDArray[np.int64]]
+    ) -> None:
+        super().__init__()
+        self.path, self.average = path, average
+        self.inputs, self.truth = inputs, truth
+        self.rows: list[dict[str, Any]] = []
+        self.began = 0.0
+
+    @property
+    def losses(self) -> list[float]:
+        """`held_loss` of every epoch."""
+        return [float(row["held_loss"]) for row in self.rows]
+
+    def restore(self, epochs: int) -> None:
+        """Read what the first `epochs` epochs wrote; a later row is of an epoch that was cut off."""
+        with self.path.open(newline="") as file:
+            self.rows = list(csv.DictReader(file))[:epochs]
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Start the clock."""
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Measure, and write the log anew."""
+        values = {**(logs or {}), **self._held()}
+        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        values["seconds"] = time.monotonic() - self.began
+        self.rows.append({"epoch": epoch + 1, **{k: f"{v:.5g}" for k, v in values.items()}})
+        unfinished = self.path.with_suffix(".part")
+        with unfinished.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        unfinished.replace(self.path)
+
+    def _held(self) -> dict[str, float]:
+        present = self.model.get_weights()
+        self.model.set_weights(self.average.weights)
+        probabilities = predict(self.model, self.inputs)
+        self.model.set_weights(present)
+        figures: dict[str, float] = {"held_loss": 0.0}
+        for head, truth in self.truth.items():
+            known = truth >= 0
+            answers, right = probabilities[head][known], truth[known]
+            figures["held_loss"] += nll(answers, right)
+            figures[f"held_{head}"] = float(np.mean(answers.argmax(1) == right))
+        return figures
+
+
+def predict(model: keras.Model, inputs: Float) -> dict[str, Float]:
+    """Probabilities (n, classes) by head of a network whose outputs are logits by head."""
+    logits = model.predict(inputs, batch_size=256, verbose=0)
+    return {head: _softmax(np.asarray(values, np.float32)) for head, values in logits.items()}
+
+
+def _softmax(logits: Float) -> Float:
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
@@ -101,31 +167,35 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
         super().__init__()
         self.path, self.average = path, average
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  # keras' signature
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Write it beside its place, then move it there."""
-        model = self.model
         state: dict[str, Any] = {"epoch": epoch + 1, "updates": self.average.updates}
-        state |= _named("variable", [np.array(v) for v in model.get_weights()])
-        state |= _named("optimizer", [_numpy(v) for v in model.optimizer.variables])
+        state |= _named("variable", self.model.get_weights())
+        state |= _named("optimizer", [_numpy(v) for v in self.model.optimizer.variables])
         state |= _named("average", self.average.weights)
-        unfinished = self.path.with_suffix(".part")
-        with unfinished.open("wb") as file:
-            np.savez(file, **state)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self.path)
+        save(self.path, state)
 
     def restore(self, model: keras.Model) -> int:
         """Bring model, optimizer and average back; returns the number of epochs that are done."""
         with np.load(self.path) as state:
             model.optimizer.build(model.trainable_variables)
-            model.set_weights(_read(state, "variable"))
-            stored = _read(state, "optimizer")
+            model.set_weights(read(state, "variable"))
+            stored = read(state, "optimizer")
             for variable, value in zip(model.optimizer.variables, stored, strict=True):
                 variable.assign(value)
-            self.average.weights = _read(state, "average")
+            self.average.weights = read(state, "average")
             self.average.updates = int(state["updates"])
             return int(state["epoch"])
+
+
+def save(path: Path, arrays: dict[str, Any]) -> None:
+    """Write named arrays to an .npz that is there whole or not at all."""
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
 
 
 def _numpy(variable: Any) -> NDArray[Any]:
@@ -133,51 +203,9 @@ def _numpy(variable: Any) -> NDArray[Any]:
 
 
 def _named(kind: str, arrays: Weights) -> dict[str, NDArray[Any]]:
-    return {f"{kind}{i:04d}": array for i, array in enumerate(arrays)}
+    return {f"{kind}{i:04d}": np.asarray(array) for i, array in enumerate(arrays)}
 
 
-def _read(state: Any, kind: str) -> Weights:
+def read(state: Any, kind: str) -> Weights:
+    """The arrays of one kind from a checkpoint, in order."""
     return [state[name] for name in sorted(state.files) if name.startswith(kind)]
-
-
-class Log(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """One row an epoch in a csv: losses, accuracy of the averaged weights on `held`, rate, seconds."""
-
-    def __init__(
-        self, path: Path, average: Average, held: tuple[Any, dict[str, NDArray[np.int64]]] | None
-    ) -> None:
-        super().__init__()
-        self.path, self.average, self.held = path, average, held
-        self.began = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  # keras' signature
-        """Start the clock."""
-        self.began = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Measure and append."""
-        row: dict[str, Any] = {"epoch": epoch + 1, **(logs or {}), **self.held_accuracy()}
-        row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        row["seconds"] = round(time.monotonic() - self.began, 1)
-        new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
-
-    def held_accuracy(self) -> dict[str, float]:
-        """Share of right answers of each head on the held-out faces, with the averaged weights."""
-        if self.held is None:
-            return {}
-        inputs, labels = self.held
-        present = self.model.get_weights()
-        self.model.set_weights(self.average.weights)
-        logits = self.model.predict(inputs, batch_size=256, verbose=0)
-        self.model.set_weights(present)
-        return {f"held_{h}": _accuracy(logits[h], labels[h]) for h in labels}
-
-
-def _accuracy(logits: NDArray[Any], labels: NDArray[np.int64]) -> float:
-    known = labels >= 0
-    return float(np.mean(np.argmax(logits, 1)[known] == labels[known]))

@@ -1,0 +1,64 @@
+"""What a run learns from: faces turned into pixels, targets and true labels, head by head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ferplus
+import numpy as np
+from batches import Targets, one_hot
+from dataset import Faces, relabel
+from numpy.typing import NDArray
+from recipes import Recipe
+
+from edgeemo.errors import InputError
+from edgeemo.types import Picture
+
+
+@dataclass(frozen=True)
+class Examples:
+    """uint8 `pictures` (n, height, width, channels); by head what to learn and what is true (-1: unknown)."""
+
+    pictures: Picture
+    labels: tuple[str, ...]
+    targets: Mapping[str, Targets]
+    truth: Mapping[str, NDArray[np.int64]]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+def examples(faces: Faces, recipe: Recipe) -> Examples:
+    """Prepare faces for a recipe.
+
+    Raises:
+        InputError: the recipe learns from votes and there are none.
+    """
+    labels = recipe.labels or faces.names
+    targets, truth = {}, {}
+    for head, source in recipe.heads.items():
+        if source == "votes":
+            targets[head], truth[head] = _by_votes(faces, labels)
+        else:
+            targets[head] = one_hot(faces.labels, len(labels)).smoothed(recipe.smoothing)
+            truth[head] = faces.labels
+    return Examples(faces.stack(recipe.size, recipe.channels), labels, targets, truth)
+
+
+def _by_votes(faces: Faces, labels: tuple[str, ...]) -> tuple[Targets, NDArray[np.int64]]:
+    if faces.votes is None:
+        raise InputError("this recipe learns from FER+ votes: give them with --ferplus")
+    return Targets(*ferplus.distribution(faces.votes, labels)), true_by_votes(faces.votes, labels)
+
+
+def true_by_votes(votes: ferplus.Votes, labels: tuple[str, ...]) -> NDArray[np.int64]:
+    """Indices into `labels` of the majority, -1 where there is none or `labels` lacks it."""
+    table = [labels.index(name) if name in labels else -1 for name in ferplus.LABELS]
+    # The last place is where NO_MAJORITY, which is -1, leads.
+    return np.array([*table, ferplus.NO_MAJORITY])[ferplus.majority(votes)]
+
+
+def named(faces: Faces, recipe: Recipe) -> Faces:
+    """The faces under the recipe's labels, with a problem for each label without a picture."""
+    return relabel(faces, recipe.labels, recipe.merge)

@@ -1,0 +1,49 @@
+"""Pictures of a training run and of an evaluation, as PNG."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib import pyplot as plt
+from numpy.typing import NDArray
+
+mpl.use("Agg")  # no screen is needed
+
+
+def curves(log: Path, out: Path) -> None:
+    """Draw a run's log.csv: losses above, shares of right answers on held-out faces below."""
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    epochs = [int(row["epoch"]) for row in rows]
+    figure, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=(7, 7), layout="constrained")
+    for column in rows[0]:
+        axes = upper if column.endswith("loss") else lower if column.startswith("held_") else None
+        if axes is not None:
+            axes.plot(epochs, [float(row[column]) for row in rows], label=column)
+    upper.set(ylabel="loss")
+    lower.set(xlabel="epoch", ylabel="accuracy on held-out faces")
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(out, dpi=110)
+    plt.close(figure)
+
+
+def confusion(counts: NDArray[np.int64], labels: Sequence[str], title: str, out: Path) -> None:
+    """Draw (labels, labels) counts, rows = truth: colour by share of the row, the count written in."""
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = 2.5 + 0.7 * len(labels)
+    figure, axes = plt.subplots(figsize=(side, side), layout="constrained")
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), share in np.ndenumerate(shares):
+        color = "white" if share > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="answer", ylabel="truth", title=title)
+    figure.savefig(out, dpi=110)
+    plt.close(figure)

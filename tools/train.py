@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+r"""Train a network on labelled faces; a run that was killed goes on with --resume.
+
+\b
+python tools/train.py --recipe edgeemo --data fer2013.csv --ferplus fer2013new.csv --out runs/edgeemo
+python tools/train.py --recipe edgeemo --data fer2013.csv --ferplus fer2013new.csv --out runs/edgeemo --resume
+python tools/train.py --recipe five-class --data faces/train --held faces/validation --out runs/five
+
+--data is a folder with one folder per label, or Kaggle's fer2013.csv, of which the Training rows
+are used. --ferplus is the csv of FER+'s votes, row by row with Kaggle's, or with a column `path`.
+
+\b
+OUT gets, for every head: HEAD.keras (float32, plain Keras 3) with HEAD.json beside it, and a
+confusion matrix; and curves.png, log.csv, checkpoint.npz.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgeemo.errors import EdgeemoError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
+PATH = click.Path(path_type=Path)
+NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
+
+
+@click.command(help=__doc__)
+@click.option("--recipe", required=True, type=click.Choice(NAMES))
+@click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
+@click.option("--out", required=True, type=PATH, help="Folder for everything that the run makes.")
+@click.option("--ferplus", type=PATH, help="FER+ votes for the pictures.")
+@click.option("--held", type=PATH, help="Faces to watch; else 3.5 % of the training faces.")
+@click.option("--teacher", type=PATH, multiple=True, help="OUT of a finished run to learn from.")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--batch", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]))
+@click.option("--resume", is_flag=True, help="Go on where the run in OUT was cut off.")
+def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the module
+    # TensorFlow takes seconds to import: a wrong command line should not wait for it.
+    from lesson import Order, learn
+
+    try:
+        learn(Order(**options), click.echo)
+    except EdgeemoError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
