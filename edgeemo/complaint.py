@@ -1,0 +1,46 @@
+"""The same trouble is said once, not at every attempt; and once more when it is over."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+REMINDER_S = 3600.0
+"""Trouble that lasts is said again after this long."""
+
+BUDGET = 20
+"""Different lines within REMINDER_S; more are counted, not said: others may cause them at will."""
+
+
+class Complaints:
+    """Warnings about one kind of thing, without repetition and bounded in number."""
+
+    def __init__(
+        self, logger: logging.Logger, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._logger = logger
+        self._monotonic = monotonic
+        self._said: dict[str, float] = {}
+        self._unsaid = 0
+        self._since: float | None = None
+
+    def about(self, text: str) -> None:
+        """Something is wrong."""
+        now = self._monotonic()
+        self._since = now if self._since is None else self._since
+        self._said = {t: at for t, at in self._said.items() if now - at < REMINDER_S}
+        if text in self._said:
+            return
+        if len(self._said) >= BUDGET:
+            self._unsaid += 1
+            return
+        suffix = f" ({self._unsaid} other lines left out)" if self._unsaid else ""
+        self._said[text], self._unsaid = now, 0
+        self._logger.warning("%s%s", text, suffix)
+
+    def end(self, text: str) -> None:
+        """It is well again, or for the first time."""
+        lasted = "" if self._since is None else f", after {self._monotonic() - self._since:.0f} s"
+        self._since, self._said = None, {}
+        self._logger.info("%s%s", text, lasted)

@@ -1,0 +1,303 @@
+"""Decides what is sent when: what stands first, then events, in order, from memory or from disk.
+
+An event stays in memory while it is under way. It goes into the outbox when it can't be sent, or
+when the broker takes its time, and leaves it when the broker has acknowledged it. No thread and no
+clock of its own: everything happens in calls, and `now` is monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgeemo.config import OutboxConfig
+from edgeemo.messages import AT_LEAST_ONCE
+from edgeemo.outbox import Outbox, StorageError, Stored
+from edgeemo.standing import Standing
+from edgeemo.types import Message
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_S = 1.0
+"""An event that the broker has not taken after this long is stored: so long at most a kill can cost it."""
+
+COMMIT_S = 1.0
+"""Least time between two writes: what comes meanwhile shares the next one."""
+
+DISK_RETRY_S = 10.0
+"""After the disk refused: when it is tried again."""
+
+REFUSAL_PAUSE_S = 120.0
+"""After the broker refused an event: when it is tried again."""
+
+EXPIRE_S = 60.0
+"""How often the age of what waits is looked at."""
+
+READ_AHEAD = 100
+"""Events read from disk at a time."""
+
+FOREVER = float("inf")
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """An event on its way. `number` is its place in this run, None if it is of an earlier one.
+
+    `row` is its position in the outbox once it lies there.
+    """
+
+    topic: str
+    payload: str
+    number: int | None
+    taken_at: float
+    row: int | None = None
+    is_accepted: bool = False
+    is_dropped: bool = False
+
+
+class Sender(Protocol):
+    """A connection, as far as the courier sees it."""
+
+    def publish(self, message: Message) -> int:
+        """Hand a message over; returns the number under which it will be acknowledged."""
+
+
+class Courier:
+    """Brings what stands and what happened to the broker.
+
+    `on_accepted` is called with an event's payload, once and in order, when nothing short of a
+    broken disk can lose it: the broker has acknowledged it, or it is stored.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        standing: Standing,
+        config: OutboxConfig,
+        on_accepted: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.delivered = 0
+        self._outbox = outbox
+        self._standing = standing
+        self._config = config
+        self._on_accepted = on_accepted
+        self._link: Sender | None = None
+        self._window = 0
+        self._under_way: dict[int, Parcel | str] = {}
+        self._memory: deque[Parcel] = deque()
+        self._ahead: deque[Parcel] = deque()
+        self._cursor = 0
+        self._unaccepted: deque[Parcel] = deque()
+        self._delivered_rows: list[int] = []
+        self._dropped = 0
+        self._write_at = self._remove_at = self._refused_until = 0.0
+        self._expire_at = 0.0
+        self._is_disk_trouble = self._is_dropping = False
+
+    @property
+    def queued(self) -> int:
+        """Events that the broker has not acknowledged."""
+        stored = self._outbox.count - len(self._delivered_rows)
+        return stored + sum(1 for p in self._unsettled() if p.row is None)
+
+    @property
+    def dropped(self) -> int:
+        """Events that gave way to the bounds."""
+        return self._dropped + self._outbox.dropped
+
+    @property
+    def disk_writes(self) -> int:
+        """Synchronised writes that events have cost since the start."""
+        return self._outbox.commits
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the broker has everything."""
+        return self._standing.is_said and not self._under_way and not self.queued
+
+    def open(self) -> None:
+        """Look what an earlier run has left."""
+        if self._outbox.path.exists():
+            self._try(self._outbox.open)
+
+    def take(self, number: int, topic: str, payload: str, now: float) -> None:
+        """Accept a new event; `number` grows by one with each."""
+        parcel = Parcel(topic, payload, number, now)
+        self._memory.append(parcel)
+        self._unaccepted.append(parcel)
+
+    def up(self, link: Sender, window: int) -> None:
+        """There is a connection that takes `window` unacknowledged messages at a time."""
+        self._link, self._window = link, window
+        self._refused_until = 0.0
+        self._cursor = 0
+        self._ahead.clear()
+        self._standing.announce()
+
+    def down(self) -> None:
+        """The connection is gone: what was under way starts over."""
+        self._link = None
+        self._standing.forget_link()
+        parcels = [p for p in self._under_way.values() if isinstance(p, Parcel) and p.row is None]
+        self._memory.extendleft(reversed(parcels))
+        self._under_way.clear()
+        self._ahead.clear()
+
+    def acknowledged(self, mid: int, refusal: str | None, now: float) -> None:
+        """The broker has taken a message, or refused it with a reason."""
+        parcel = self._under_way.pop(mid, None)
+        if isinstance(parcel, str):
+            self._standing.settle(parcel)
+            if refusal:
+                logger.error("the broker refuses %s: %s; check its access rules", parcel, refusal)
+        elif parcel is not None and refusal:
+            self._refuse(parcel, refusal, now)
+        elif parcel is not None:
+            self.delivered += 1
+            self._accept(parcel)
+            if parcel.row is not None:
+                self._delivered_rows.append(parcel.row)
+
+    def step(self, now: float) -> None:
+        """Send what can be sent, then store what has to wait."""
+        self._send(now)
+        self._store(now)
+        self._clean(now)
+
+    def put_away(self, now: float) -> None:
+        """The end is near: store what the broker has not acknowledged, and close the outbox."""
+        self.down()
+        self._write_at = self._remove_at = 0.0
+        self.step(now)
+        self._outbox.close()
+
+    def _unsettled(self) -> list[Parcel]:
+        return [*self._memory, *(p for p in self._under_way.values() if isinstance(p, Parcel))]
+
+    def _send(self, now: float) -> None:
+        while self._link and len(self._under_way) < self._window:
+            if message := self._standing.take():
+                mid = self._link.publish(message)
+                if message.qos:
+                    self._under_way[mid] = message.topic
+            elif now >= self._refused_until and (parcel := self._next(now)):
+                message = Message(parcel.topic, parcel.payload, AT_LEAST_ONCE)
+                self._under_way[self._link.publish(message)] = parcel
+                self._cursor = max(self._cursor, self._place(parcel))
+            else:
+                return
+
+    def _next(self, now: float) -> Parcel | None:
+        """The oldest event that is not under way; those on disk are the older ones, but look."""
+        if not self._ahead:
+            self._read_ahead(now)
+        queues = [queue for queue in (self._ahead, self._memory) if queue]
+        return min(queues, key=lambda queue: self._place(queue[0])).popleft() if queues else None
+
+    def _place(self, parcel: Parcel) -> int:
+        return self._outbox.position(parcel.number or 0) if parcel.row is None else parcel.row
+
+    def _read_ahead(self, now: float) -> None:
+        stored = {p.row for p in self._under_way.values() if isinstance(p, Parcel)} - {None}
+        if self._outbox.count <= len(stored) + len(self._delivered_rows):
+            return
+        rows: list[Stored] = []
+        self._try(lambda: rows.extend(self._outbox.after(self._cursor, READ_AHEAD)))
+        busy = stored | set(self._delivered_rows)
+        self._ahead.extend(
+            Parcel(row.topic, row.payload, None, now, row.position, is_accepted=True)
+            for row in rows
+            if row.position not in busy
+        )
+
+    def _store(self, now: float) -> None:
+        """Write down what waits too long, at most once in COMMIT_S."""
+        is_flowing = self._link is not None and now >= self._refused_until
+        patience = PATIENCE_S if is_flowing else 0.0
+        due = [p for p in self._unsettled() if p.row is None and now - p.taken_at >= patience]
+        if not due or now < self._write_at:
+            return
+        due.sort(key=self._place)
+        batch = [(p.number or 0, p.topic, p.payload) for p in due]
+        self._write_at = now + COMMIT_S
+        if self._try(lambda: self._outbox.put(batch)):
+            self._note_stored(due)
+        else:
+            self._write_at = now + DISK_RETRY_S
+            self._bound_memory()
+        self._note_dropped()
+
+    def _note_stored(self, parcels: list[Parcel]) -> None:
+        for parcel in parcels:
+            parcel.row = self._outbox.position(parcel.number or 0)
+            self._accept(parcel)
+        self._memory = deque(p for p in self._memory if p.row is None)
+
+    def _bound_memory(self) -> None:
+        """The disk is no help: keep the newest that memory may hold."""
+        size = sum(len(p.payload) for p in self._memory)
+        while len(self._memory) > self._config.max_events or size > self._config.max_mb * 1_000_000:
+            parcel = self._memory.popleft()
+            size -= len(parcel.payload)
+            parcel.is_dropped = True
+            self._dropped += 1
+
+    def _clean(self, now: float) -> None:
+        """Forget what was delivered, and what has become too old."""
+        if self._delivered_rows and now >= self._remove_at:
+            if self._try(lambda: self._outbox.remove(self._delivered_rows)):
+                self._delivered_rows = []
+                self._remove_at = now + COMMIT_S
+            else:
+                self._remove_at = now + DISK_RETRY_S
+        if self._outbox.count and now >= self._expire_at:
+            self._expire_at = now + EXPIRE_S
+            self._try(self._outbox.expire)
+            self._note_dropped()
+
+    def _accept(self, parcel: Parcel) -> None:
+        parcel.is_accepted = True
+        while self._unaccepted and (
+            self._unaccepted[0].is_accepted or self._unaccepted[0].is_dropped
+        ):
+            first = self._unaccepted.popleft()
+            if first.is_accepted:
+                self._on_accepted(first.payload)
+
+    def _refuse(self, parcel: Parcel, reason: str, now: float) -> None:
+        if now >= self._refused_until:
+            logger.error(
+                "the broker refuses events on %s: %s; check its access rules; they wait",
+                *(parcel.topic, reason),
+            )
+        self._refused_until = now + REFUSAL_PAUSE_S
+        self._cursor = 0
+        self._ahead.clear()
+        if parcel.row is None:
+            self._memory = deque(sorted([parcel, *self._memory], key=self._place))
+
+    def _try(self, action: Callable[[], object]) -> bool:
+        """Do something with the disk; trouble with it is said once, and costs nothing but itself."""
+        try:
+            action()
+        except StorageError as error:
+            if not self._is_disk_trouble:
+                logger.warning("events that wait stay in memory, the disk takes none: %s", error)
+            self._is_disk_trouble = True
+            return False
+        if self._is_disk_trouble:
+            logger.info("the disk takes events again")
+        self._is_disk_trouble = False
+        return True
+
+    def _note_dropped(self) -> None:
+        if self.dropped and not self._is_dropping:
+            logger.warning(
+                "the outbox is full: the oldest events are dropped, and counted in telemetry "
+                "(at most %d events, %g MB, %g days)",
+                *(self._config.max_events, self._config.max_mb, self._config.max_age_s / 86_400),
+            )
+        self._is_dropping = self.dropped > 0

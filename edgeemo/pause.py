@@ -1,0 +1,32 @@
+"""Whether the camera is switched off on purpose, remembered over restarts as a file's presence."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+MARK = "paused"
+
+
+class PauseFlag:
+    """The pause of one camera, kept in the state directory."""
+
+    def __init__(self, state_dir: Path, camera: str) -> None:
+        self._mark = state_dir / f"{camera}.{MARK}"
+
+    def is_paused(self) -> bool:
+        """Whether the last thing asked for was a pause."""
+        return self._mark.exists()
+
+    def store(self, *, paused: bool) -> None:
+        """Remember; where the disk does not take it, the pause holds until the next start, and that is said."""
+        try:
+            if paused:
+                self._mark.parent.mkdir(parents=True, exist_ok=True)
+                self._mark.touch()
+            else:
+                self._mark.unlink(missing_ok=True)
+        except OSError as error:
+            logger.warning("the pause can't be remembered over a restart: %s", error)
