@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TextIO
 
 from edgeemo.errors import ConfigError
-from edgeemo.messages import encode
+
+logger = logging.getLogger(__name__)
 
 STANDARD_OUTPUT = "-"
 
 
 class EventLog:
-    """Appends each event as a line, at once, so that a reader of a pipe sees it when it happens."""
+    """Appends each event as a line, at once, so that a reader of a pipe sees it when it happens.
 
-    def __init__(self, target: str) -> None:
-        """Open `target`, a file to append to or `-` for standard output.
+    An output that fails (its reader has gone, the disk is full) is told of once and then left
+    alone: the broker still gets everything.
+    """
+
+    def __init__(self, target: str | None) -> None:
+        """Open `target`: a file to append to, `-` for standard output, None for nowhere.
 
         Raises:
             ConfigError: the file can't be written.
         """
-        self._owned: TextIO | None = None
-        if target != STANDARD_OUTPUT:
-            self._owned = _open(Path(target))
-        self._stream = self._owned or sys.stdout
+        self._name = "standard output" if target == STANDARD_OUTPUT else target
+        self._owned = _open(Path(target)) if target and target != STANDARD_OUTPUT else None
+        self._stream = sys.stdout if target == STANDARD_OUTPUT else self._owned
 
-    def write(self, event: Mapping[str, Any]) -> None:
-        """Write one event.
-
-        Raises:
-            BrokenPipeError: the reader of the pipe has gone.
-            OSError: the disk is full.
-        """
-        self._stream.write(encode(event) + "\n")
-        self._stream.flush()
+    def write(self, event: str) -> None:
+        """Write one event's JSON text."""
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(event + "\n")
+            self._stream.flush()
+        except OSError as error:
+            self._stream = None
+            logger.error("events are no longer written to %s: %s", self._name, error.strerror)
 
     def __enter__(self) -> EventLog:
         return self
@@ -48,7 +54,9 @@ class EventLog:
         traceback: TracebackType | None,
     ) -> None:
         if self._owned:
-            self._owned.close()
+            # What could not be written was told of; closing tries again.
+            with suppress(OSError):
+                self._owned.close()
 
 
 def _open(path: Path) -> TextIO:

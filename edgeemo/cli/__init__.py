@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 
@@ -10,6 +11,7 @@ import click
 
 from edgeemo import __version__
 from edgeemo.errors import EdgeemoError
+from edgeemo.systemd import log_formatter
 
 INTERRUPTED = 128 + 2
 """Exit code of a program ended by SIGINT, by the shell's convention."""
@@ -58,6 +60,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; ends the process with the error's own exit code."""
+    _log_to_standard_error()
     try:
         code = cli(standalone_mode=False)
     except EdgeemoError as error:
@@ -73,3 +76,10 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)
+
+
+def _log_to_standard_error() -> None:
+    """Results go to standard output, what is said about the work to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(log_formatter(sys.stderr))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -1,0 +1,74 @@
+"""`edgeemo run`: the daemon."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from edgeemo.cli.options import overrides_option, read_config
+from edgeemo.config import Config
+from edgeemo.daemon import Daemon
+from edgeemo.errors import ConfigError
+from edgeemo.eventlog import EventLog
+
+logger = logging.getLogger(__name__)
+
+NOWHERE = (
+    "mqtt.host: no broker is named, so nobody would hear of the events: set it, "
+    "or use --events -, or --demo to bring up a broker of its own"
+)
+
+
+@click.command()
+@click.argument("config_path", metavar="[CONFIG]", required=False, type=click.Path(path_type=Path))
+@overrides_option
+@click.option(
+    "--events", metavar="-|FILE", help="Also write each event as a JSON line once it is accepted."
+)
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Where the settings name no camera, a demo; where they name no broker, one of our own.",
+)
+def run(
+    config_path: Path | None, overrides: tuple[str, ...], events: str | None, demo: bool
+) -> None:
+    """Watch the camera and publish events until told to stop; at the end of a file, stop."""
+    with ExitStack() as stack:
+        added: tuple[str, ...] = ()
+        if demo:
+            added = _embedded(read_config(config_path, overrides), stack)
+
+        def reread() -> Config:
+            return read_config(config_path, (*added, *overrides))
+
+        config = reread()
+        if config.mqtt.host is None and events is None:
+            raise ConfigError(str(config_path or "the settings"), [NOWHERE])
+        sink = stack.enter_context(EventLog(events))
+        Daemon(config, sink.write, reread).run()
+
+
+def _embedded(config: Config, stack: ExitStack) -> tuple[str, ...]:
+    """The settings that --demo adds, whatever they need running until the stack is closed."""
+    added = []
+    if config.camera.source == "auto":
+        added.append("camera.source=demo")
+        logger.info("no camera is named: watching the demo (set camera.source for a real one)")
+    if config.mqtt.host is None:
+        from edgeemo.demobroker import DemoBroker  # late: an extra that a device has not installed
+
+        broker = stack.enter_context(DemoBroker())
+        added += [f"mqtt.host={broker.host}", f"mqtt.port={broker.port}"]
+        where = "" if broker.port == 1883 else f" -p {broker.port}"
+        logger.info(
+            "no broker is named: brought one up on %s:%d; listen in a second terminal with\n"
+            "    mosquitto_sub -t '%s/#' -v%s\n    %s watch --set mqtt.host=%s --set mqtt.port=%d",
+            *(broker.host, broker.port, config.mqtt.prefix, where),
+            *(sys.argv[0], broker.host, broker.port),
+        )
+    return tuple(added)
