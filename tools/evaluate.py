@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+r"""Measure a model on labelled faces, as the daemon would run it; two models also against each other.
+
+\b
+python tools/evaluate.py models/emotion.tflite --data faces/ --ferplus votes.csv
+python tools/evaluate.py runs/edgeemo/emotion.keras models/emotion.tflite --data fer2013.csv --report page.md
+python tools/evaluate.py old.h5 --labels angry,happy,sad --range 0,1 --data faces/ --json
+
+MODEL is a .tflite file, or anything of Keras that tools/convert.py reads. Labels, input range and
+temperature come from the NAME.json beside it, or from --labels and --range. --data is a folder with one folder
+per label, or Kaggle's csv, of which the rows of every split but Training are used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from dataset import Faces, canonical, load
+from value_range import parse
+
+from edgeemo.errors import EdgeemoError
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(help=__doc__)
+@click.argument("models", nargs=-1, required=True, type=PATH, metavar="MODEL [SECOND]")
+@click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
+@click.option("--ferplus", type=PATH, help="FER+ votes: adds figures by their majority.")
+@click.option("--usage", help="Split of the csv, such as PublicTest.")
+@click.option("--labels", help="Of models without sidecar: one an output, by commas.")
+@click.option("--range", "value_range", help="Of models without sidecar: unit, signed or LOW,HIGH.")
+@click.option("--weights", type=PATH, help="When MODEL is an architecture.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--report", type=PATH, help="Write a page (Markdown) with confusion matrices.")
+def main(models: tuple[Path, ...], **options: Any) -> None:  # noqa: D103 - click takes the help from the module
+    if len(models) > 2:
+        raise click.UsageError("one model, or two to compare")
+    # TensorFlow says much at its import; the evaluation's output is on the same terminal.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        click.echo(run(models, **options))
+    except EdgeemoError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def run(
+    models: tuple[Path, ...],
+    *,
+    data: Path,
+    ferplus: Path | None = None,
+    usage: str | None = None,
+    labels: str | None = None,
+    value_range: str | None = None,
+    weights: Path | None = None,
+    as_json: bool = False,
+    report: Path | None = None,
+) -> str:
+    """Evaluate, and return what is to be printed.
+
+    Raises:
+        EdgeemoError: a model or the data can't be used.
+    """
+    import scorecard
+    from evaluation import compare, evaluate, latency_ms
+    from predictor import load_predictor
+
+    description = _description(labels, value_range, weights)
+    loaded = [load_predictor(path, description) for path in models]
+    color = any(model.sidecar.channels == 3 for model in loaded)
+    faces = _faces(data, ferplus, usage, color)
+    for problem in faces.problems:
+        click.echo(f"data: {problem}", err=True)
+    found = [evaluate(model, faces) for model in loaded]
+    difference = compare(found[0], found[1], faces.keys) if len(found) == 2 else None
+    ms = latency_ms(loaded, faces)
+    page = scorecard.text(found, difference, ms)
+    if report is not None:
+        for path in scorecard.write(report, page, found):
+            click.echo(f"wrote {path}", err=True)
+    return _json(found, difference, ms, faces) if as_json else page
+
+
+def _description(labels: str | None, value_range: str | None, weights: Path | None) -> Any:
+    from predictor import Description
+
+    told = parse(value_range) if value_range else None
+    return Description(
+        labels=tuple(canonical(label) for label in labels.split(",")) if labels else None,
+        value_range=(told.low, told.high) if told else None,
+        standardize=bool(told and told.standardize),
+        weights=weights,
+    )
+
+
+def _faces(data: Path, ferplus: Path | None, usage: str | None, color: bool) -> Faces:
+    faces = load(data, ferplus=ferplus, usage=usage, color=color)
+    others = sorted({u for u in faces.usage if u != "Training"})
+    return faces if usage or not others else faces.of_usage(*others)
+
+
+def _json(found: list[Any], difference: Any, ms: list[float], faces: Faces) -> str:
+    objects = [e.as_dict() | {"latency_ms": one} for e, one in zip(found, ms, strict=True)]
+    whole = objects[0] | {"problems": list(faces.problems)}
+    if difference is not None:
+        whole |= {"second": objects[1]} | difference.as_dict()
+    return json.dumps(whole, indent=2)
+
+
+if __name__ == "__main__":
+    main()
