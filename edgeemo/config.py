@@ -241,6 +241,8 @@ class MqttConfig(Section):
     """Default: edgeemo-<device>-<digest of the machine's id>."""
     prefix: Topic = "edgeemo"
     """Topics begin with <prefix>/<device>."""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """Version of MQTT; auto takes 5, with which brokers say more about what they refuse, else 3.1.1."""
     keepalive_s: int = Field(default=30, ge=5, le=3600)
     """A dead connection is noticed within one and a half times this."""
     tls: TlsConfig = TlsConfig()

@@ -223,11 +223,11 @@ class Connector:
         self.name = broker.client_id(config)
         self._will = will
         self._listener = listener
-        self._backoff = Backoff(FIRST_S, MOST_S)
-        self._refused_backoff = Backoff(REFUSED_FIRST_S, MOST_S)
+        self._backoff = Backoff(first_s=FIRST_S, most_s=MOST_S)
+        self._refused_backoff = Backoff(first_s=REFUSED_FIRST_S, most_s=MOST_S)
         self._stopping = threading.Event()
-        self._is_version_5 = True
-        self._is_broker_old = False
+        self._is_version_5 = config.mqtt.protocol != "3.1.1"
+        self._is_settled = config.mqtt.protocol != "auto"
         self._link: Link | None = None
         # A daemon thread: at the end of the process it may still hang in a name server's answer.
         self.thread = threading.Thread(target=self._run, name="mqtt-network", daemon=True)
@@ -264,7 +264,7 @@ class Connector:
         if link.was_up and not trouble.is_refusal:
             self._backoff.reset()
             self._refused_backoff.reset()
-        return (self._refused_backoff if trouble.is_refusal else self._backoff).next_s()
+        return (self._refused_backoff if trouble.is_refusal else self._backoff).pause_s()
 
     def _choose_version(self, link: Link) -> bool:
         """Settle on MQTT 5 or 3.1.1 for the next attempt; whether to make it at once.
@@ -272,10 +272,11 @@ class Connector:
         With 5 the broker says more: that it refuses a message, that another client took our place.
         One that knows 3.1.1 only says so, or hangs up without a word: then both are tried in turn.
         """
-        if link.is_too_new and not self._is_broker_old:
-            self._is_version_5, self._is_broker_old = False, True
+        if self._is_settled:
+            return False
+        if link.is_too_new:
+            self._is_version_5, self._is_settled = False, True
             return True
-        if not self._is_broker_old:
-            is_hung_up = link.was_open and not link.was_answered
-            self._is_version_5 = not (self._is_version_5 and is_hung_up)
+        if link.was_open:
+            self._is_version_5 = link.was_answered or not self._is_version_5
         return False

@@ -14,7 +14,6 @@ from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-
 from realparts import require
 
 START_S = 10.0
@@ -121,7 +120,7 @@ class Listener:
         if login:
             self.client.username_pw_set(**login)
         self.client.reconnect_delay_set(1, 1)
-        self.client.on_connect = lambda *_: self.client.subscribe(topic, 1)
+        self.client.on_connect = self._subscribe
         self.client.on_subscribe = lambda *_: setattr(self, "_ready", True)
         self.client.on_message = lambda _c, _u, m: self.messages.append(
             (m.topic, m.payload.decode("utf-8", "replace"), m.retain)
@@ -129,6 +128,9 @@ class Listener:
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
         wait_until(lambda: self._ready, what="the subscription")
+
+    def _subscribe(self, *_: Any) -> None:
+        self.client.subscribe(self._topic, 1)
 
     def payloads(self, topic: str) -> list[str]:
         """What came on one topic, in order."""

@@ -22,12 +22,15 @@ FLOORS = (
         "homeassistant",
         "messages",
         "power",
+        "standing",
         "state",
+        "commands",
         "telemetry",
     },
     {
         *("sources", "mailbox", "capture", "detector", "classifier", "mqtt", "outbox", "systemd"),
-        *("thermal", "clock", "demobroker", "annotate"),
+        *("thermal", "clock", "demobroker", "annotate", "pause", "complaint"),
+        *("broker", "brokerprobe", "brokerwatch", "visit", "connection", "courier", "salvage"),
     },
     {"pipeline"},
     {"daemon", "bench", "doctor"},
@@ -90,6 +93,18 @@ ALLOWED_SIDEWAYS = {
     "config": {"address"},
     "configfile": {"address", "config"},
     "preprocess": {"sidecar"},
+    "homeassistant": {"messages"},
+    "commands": {"messages", "homeassistant"},
+    # From the socket up to what the daemon calls: each knows only those before it.
+    "salvage": {"clock"},
+    "outbox": {"clock", "salvage"},
+    "broker": {"clock", "systemd"},
+    "connection": {"broker"},
+    "courier": {"outbox"},
+    "mqtt": {"broker", "clock", "complaint", "connection", "courier", "outbox"},
+    "visit": {"broker"},
+    "brokerprobe": {"broker", "visit"},
+    "brokerwatch": {"visit"},
 }
 
 

@@ -1,0 +1,79 @@
+"""What `edgeemo watch` and `edgeemo ha-remove` do at the broker."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from edgeemo.backoff import Backoff
+from edgeemo.config import Config
+from edgeemo.errors import BrokerError
+from edgeemo.homeassistant import discovery_topic
+from edgeemo.messages import Topics
+from edgeemo.visit import visit
+
+logger = logging.getLogger(__name__)
+
+QUIET_S = 1.0
+"""Retained messages come at once after subscribing; when none has come for this long, that was all."""
+
+
+def watch(config: Config) -> Iterator[dict[str, Any]]:
+    """Yield the events of all devices below the prefix as they come, for ever; reconnects by itself.
+
+    Raises:
+        BrokerError: the first connection does not come about.
+    """
+    guest = visit(config)
+    backoff, pause = Backoff(), threading.Event()
+    while True:
+        try:
+            for _, payload in guest.listen(f"{config.mqtt.prefix}/+/+/event"):
+                backoff.reset()
+                yield from _event(payload)
+        except BrokerError as error:
+            logger.warning("%s; trying again", error)
+        while True:
+            pause.wait(backoff.pause_s())
+            try:
+                guest = visit(config)
+            except BrokerError as error:
+                logger.warning("%s", error)
+            else:
+                logger.info("connected again")
+                break
+
+
+def _event(payload: str) -> Iterator[dict[str, Any]]:
+    try:
+        event = json.loads(payload)
+    except ValueError:
+        event = None
+    if isinstance(event, dict):
+        yield event
+    else:
+        logger.warning("no event: %r", payload[:60])
+
+
+def remove(config: Config) -> list[str]:
+    """Clear this device's discovery and everything that the broker keeps of it; returns the topics.
+
+    A daemon that still runs announces itself again when it next connects.
+
+    Raises:
+        BrokerError: the broker is not there, or refuses.
+    """
+    topics = Topics(config.mqtt.prefix, config.device, config.camera.name)
+    where = discovery_topic(config.homeassistant.prefix, config.device)
+    guest = visit(config)
+    # What an ACL forbids to read is cleared all the same.
+    found = {topic for topic, _ in guest.listen(f"{topics.base}/#", quiet_s=QUIET_S)}
+    cleared = [where, *sorted((found | set(topics.retained)) - {where})]
+    for topic in cleared:
+        if (text := guest.publish(topic, "", retain=True)) is not None:
+            raise BrokerError(text)
+    guest.leave()
+    return cleared

@@ -1,0 +1,125 @@
+"""A short stay at the broker, on the calling thread, for the commands that need one now."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edgeemo import broker
+from edgeemo.config import Config
+from edgeemo.errors import BrokerError
+
+TIMEOUT_S = 5.0
+TICK_S = 0.1
+
+
+class Visit:
+    """One connection under a name of its own, beside that of a daemon that may be running."""
+
+    def __init__(self, config: Config) -> None:
+        self.welcome = ""
+        self._config = config
+        self._inbox: list[tuple[str, str]] = []
+        self._client = self._new_client(is_version_5=config.mqtt.protocol != "3.1.1")
+
+    def _new_client(self, *, is_version_5: bool) -> paho.Client:
+        # Two visits at a time (`watch` in two terminals) must not push each other off.
+        name = f"{broker.client_id(self._config)}-{secrets.token_hex(3)}"
+        client = broker.new_client(self._config, name, is_version_5=is_version_5)
+        self._answer: ReasonCode | None = None
+        self._receipt: ReasonCode | None = None
+        client.on_connect = self._on_connect
+        client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        return client
+
+    def log_in(self) -> str | None:
+        """Connect, with MQTT 5 or else 3.1.1; returns what went wrong."""
+        text = self._try_to_log_in()
+        is_open_question = self._answer is None or "version" in self._answer.getName()
+        if text is not None and is_open_question and self._config.mqtt.protocol == "auto":
+            self._client = self._new_client(is_version_5=False)
+            text = self._try_to_log_in()
+        is_version_5 = self._client.protocol == MQTTProtocolVersion.MQTTv5
+        who = self._config.mqtt.user or "nobody in particular"
+        self.welcome = f"as {who}, MQTT {'5' if is_version_5 else '3.1.1'}"
+        return text
+
+    def _try_to_log_in(self) -> str | None:
+        mqtt = self._config.mqtt
+        try:
+            broker.connect(self._client, mqtt)
+            self._loop_until(lambda: self._answer is not None)
+        except (OSError, UnicodeError) as error:
+            return broker.explain(error, mqtt).text
+        if self._answer is None:
+            return f"{mqtt.host}:{mqtt.port} does not answer as an MQTT broker; is mqtt.port right, is TLS meant to be on?"
+        if self._answer.is_failure:
+            return broker.explain_answer(self._answer, self._config).text
+        return None
+
+    def publish(self, topic: str, payload: str, *, retain: bool = False) -> str | None:
+        """Publish, and wait for the acknowledgement; returns what went wrong."""
+        self._receipt = None
+        self._client.publish(topic, payload.encode(), 1, retain)
+        self._loop_until(lambda: self._receipt is not None)
+        if self._receipt is None:
+            return f"the broker does not acknowledge {topic}"
+        if self._receipt.is_failure:
+            return f"the broker refuses {topic} ({self._receipt.getName()}); allow it in its access rules"
+        return None
+
+    def listen(self, *filters: str, quiet_s: float | None = None) -> Iterator[tuple[str, str]]:
+        """Subscribe and yield (topic, payload) as they come; ends when none has come for `quiet_s`.
+
+        Raises:
+            BrokerError: the connection was lost.
+        """
+        self._client.subscribe([(f, 1) for f in filters])
+        heard_at = time.monotonic()
+        while quiet_s is None or time.monotonic() - heard_at < quiet_s:
+            if self._client.loop(TICK_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                mqtt = self._config.mqtt
+                raise BrokerError(f"{mqtt.host}:{mqtt.port}: the connection was lost")
+            while self._inbox:
+                heard_at = time.monotonic()
+                yield self._inbox.pop(0)
+
+    def leave(self) -> None:
+        """Disconnect."""
+        self._client.disconnect()
+        self._loop_until(lambda: False)
+
+    def _loop_until(self, is_done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not is_done() and time.monotonic() < deadline:
+            if self._client.loop(TICK_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return
+
+    def _on_connect(self, _c: object, _u: object, _f: object, code: ReasonCode, _p: object) -> None:
+        self._answer = code
+
+    def _on_publish(self, _c: object, _u: object, _m: int, code: ReasonCode, _p: object) -> None:
+        self._receipt = code
+
+    def _on_message(self, _c: object, _u: object, message: paho.MQTTMessage) -> None:
+        self._inbox.append((message.topic, bytes(message.payload).decode("utf-8", "replace")))
+
+
+def visit(config: Config) -> Visit:
+    """A visit that is logged in.
+
+    Raises:
+        BrokerError: the broker is not named, not there, or does not let us in.
+    """
+    if config.mqtt.host is None:
+        raise BrokerError("no broker is named: set mqtt.host")
+    guest = Visit(config)
+    if (text := guest.log_in()) is not None:
+        raise BrokerError(text)
+    return guest
