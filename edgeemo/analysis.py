@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from edgeemo.config import Config
 from edgeemo.errors import InputError
 from edgeemo.pipeline import Classifier, Look, Pipeline, build_pipeline
-from edgeemo.sources.file import FileSource, is_picture, pictures_in
+from edgeemo.sources.file import PICTURE_SUFFIXES, FileSource, is_picture
 from edgeemo.sources.source import frames
 from edgeemo.types import Face, Frame
+
+CLIP_SUFFIXES = (".gif", ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts")
 
 
 class Seen(NamedTuple):
@@ -73,12 +75,21 @@ class Analyzer:
 
 
 def inputs(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files meant by some paths: those of a folder are its pictures, in the order of their names.
+    """The files meant by some paths: those of a folder are its pictures and clips, by name.
 
     Raises:
-        InputError: a folder without any.
+        InputError: a path that is not there, or a folder without any.
     """
     for path in paths:
         if not path.exists():
             raise InputError(f"can't read {path}: No such file or directory")
-        yield from pictures_in(path) if path.is_dir() else (path,)
+        yield from _within(path) if path.is_dir() else (path,)
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    files = sorted(p for p in folder.iterdir() if p.is_file())
+    known = [p for p in files if p.suffix.lower() in (*PICTURE_SUFFIXES, *CLIP_SUFFIXES)]
+    if not known:
+        others = f"only {len(files)} other files" if files else "nothing at all"
+        raise InputError(f"{folder} holds no picture and no clip, {others}")
+    yield from known

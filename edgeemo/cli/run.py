@@ -63,7 +63,7 @@ def _embedded(config: Config, stack: ExitStack) -> tuple[str, ...]:
         from edgeemo.demobroker import DemoBroker  # late: an extra that a device has not installed
 
         broker = stack.enter_context(DemoBroker())
-        added += [f"mqtt.host={broker.host}", f"mqtt.port={broker.port}"]
+        added += [f"mqtt.host={broker.host}", f"mqtt.port={broker.port}", "mqtt.protocol=3.1.1"]
         where = "" if broker.port == 1883 else f" -p {broker.port}"
         logger.info(
             "no broker is named: brought one up on %s:%d; listen in a second terminal with\n"

@@ -1,0 +1,31 @@
+"""`edgeemo watch`: events as they come from the broker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edgeemo.brokerwatch import watch as events
+from edgeemo.cli.options import config_options
+from edgeemo.config import Config
+from edgeemo.messages import encode
+
+
+@click.command()
+@config_options
+@click.option("--json", "as_json", is_flag=True, help="The events as they are, one a line.")
+def watch(config: Config, as_json: bool) -> None:
+    """Subscribe to all devices below the prefix, and show their events until interrupted."""
+    for event in events(config):
+        click.echo(encode(event) if as_json else _line(event))
+
+
+def _line(event: dict[str, Any]) -> str:
+    """One event for people; what a device of another version leaves out is left out."""
+    where = f"{event.get('device')}/{event.get('camera')}"
+    change = " <- ".join(str(event[k]) for k in ("emotion", "previous") if event.get(k))
+    confidence = event.get("confidence")
+    sure = f" ({confidence:.0%})" if isinstance(confidence, int | float) else ""
+    who = f"face {event.get('face')} {event.get('event_type')}"
+    return f"{event.get('time')}  {where:<20}  {who}: {change}{sure}"
