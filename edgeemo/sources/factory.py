@@ -8,10 +8,14 @@ from pathlib import Path
 from edgeemo.address import Address, Kind
 from edgeemo.config import CameraConfig
 from edgeemo.errors import ConfigError
+from edgeemo.sources.auto import AutoSource
 from edgeemo.sources.demo import DemoSource
 from edgeemo.sources.file import FileSource
 from edgeemo.sources.oriented import OrientedSource
+from edgeemo.sources.picamera2 import Picamera2Source
 from edgeemo.sources.source import Clock, Source
+from edgeemo.sources.stream import StreamSource
+from edgeemo.sources.v4l2 import V4L2Source
 
 
 def make_source(config: CameraConfig, clock: Clock = time.monotonic) -> Source:
@@ -31,8 +35,17 @@ def make_source(config: CameraConfig, clock: Clock = time.monotonic) -> Source:
 
 
 def _make_backend(address: Address, config: CameraConfig, clock: Clock) -> Source:
-    if address.kind is Kind.DEMO:
-        return DemoSource((config.width, config.height), config.fps, clock)
-    return FileSource(
-        Path(address.target).expanduser(), fps=config.fps, realtime=config.realtime, clock=clock
-    )
+    match address.kind:
+        case Kind.AUTO:
+            return AutoSource(config, clock)
+        case Kind.PICAMERA2:
+            return Picamera2Source(int(address.target), config, clock)
+        case Kind.V4L2:
+            return V4L2Source(address.target, config, clock)
+        case Kind.STREAM:
+            return StreamSource(address.target, config, clock)
+        case Kind.DEMO:
+            return DemoSource((config.width, config.height), config.fps, clock)
+        case Kind.FILE:
+            path = Path(address.target).expanduser()
+            return FileSource(path, fps=config.fps, realtime=config.realtime, clock=clock)

@@ -161,6 +161,7 @@ def _open_reader(path: Path, fps: float) -> _Reader:
 
 
 def is_picture(path: Path) -> bool:
+    """Whether a file starts as a still picture does; an animated GIF is a clip. Raises OSError."""
     """Whether a file is a still picture by its content; an animated GIF is a clip."""
     # Newer OpenCV takes a GIF for a picture and would give its first frame only.
     return bool(cv2.haveImageReader(str(path))) and not is_gif(path)
@@ -177,6 +178,7 @@ def _refuse_unusable(path: Path) -> None:
 
 
 def pictures_in(folder: Path) -> list[Path]:
+    """The pictures in a folder, by name. Raises InputError if it can't be read or holds none."""
     """The pictures of a folder, in the order of their names.
 
     Raises:

@@ -1,0 +1,83 @@
+"""A network camera, over RTSP or HTTP, through FFmpeg."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import cv2
+
+from edgeemo.address import mask_url, with_login
+from edgeemo.config import CameraConfig
+from edgeemo.errors import ConfigError, SourceError
+from edgeemo.sources.opencv import OpenCVCapture
+from edgeemo.sources.source import Clock
+from edgeemo.types import Frame
+
+MS_PER_S = 1000
+FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""Options for FFmpeg, `key;value|key;value`; OpenCV reads them whenever it opens a stream."""
+
+
+class StreamSource:
+    """A stream by its URL. It has to be read all the time: what waits in it grows old."""
+
+    live = True
+
+    def __init__(self, url: str, config: CameraConfig, clock: Clock = time.monotonic) -> None:
+        self.name = mask_url(url)
+        self._url = url
+        self._config = config
+        self._clock = clock
+        self._capture: OpenCVCapture | None = None
+        self._index = 0
+
+    def open(self) -> None:
+        """Connect and log in, within `open_timeout_s`."""
+        self.close()
+        os.environ[FFMPEG_OPTIONS] = f"rtsp_transport;{self._config.transport}"
+        url = with_login(self._url, self._config.user, read_password(self._config))
+        # Only as parameters of opening do the time-outs hold from the first byte on.
+        limits = [
+            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(self._config.open_timeout_s * MS_PER_S)),
+            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(self._config.stall_s * MS_PER_S)),
+        ]
+        opened = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+        if not opened.isOpened():
+            raise SourceError(
+                f"{self.name} can't be opened: no answer, no such stream, or a refused log-in"
+            )
+        self._capture = OpenCVCapture(self.name, opened)
+
+    def read(self) -> Frame:
+        """The next frame, stamped on arrival: the stamps in a stream are of the camera's clock."""
+        if self._capture is None:
+            raise SourceError(f"{self.name} is not open")
+        frame = Frame(image=self._capture.read(), at=self._clock(), index=self._index)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+
+def read_password(config: CameraConfig) -> str | None:
+    """The stream's password from the settings or its file, read anew each time.
+
+    Raises:
+        ConfigError: the file can't be read.
+    """
+    if config.password is not None:
+        return config.password.get_secret_value()
+    if config.password_file is None:
+        return None
+    try:
+        return config.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ConfigError(
+            "the settings",
+            [f"camera.password_file: can't read {config.password_file}: {error.strerror}"],
+        ) from error
