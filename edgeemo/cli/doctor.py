@@ -23,7 +23,7 @@ def doctor(config: Config) -> int:
         verdict = click.style(f"{finding.verdict.value:<8}", fg=COLOURS[finding.verdict])
         click.echo(f"{verdict}{finding.subject:<16}{finding.what}")
         if finding.mend:
-            click.echo(f"{"":<24}-> {finding.mend}")
+            click.echo(f"{'':<24}-> {finding.mend}")
         if finding.verdict is Verdict.BAD and not code:
             code = finding.exit_code
     return code

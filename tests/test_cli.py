@@ -1,0 +1,220 @@
+"""The command line, as a process of its own: what it prints, writes and ends with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from process import environment, run
+
+import edgeemo
+from edgeemo.config import bundled_model
+
+FRAME_KEYS = {"source", "frame", "time_s", "analysed", "faces"}
+FACE_KEYS = {"face", "box", "emotion", "confidence", "scores"}
+
+
+def lines(*arguments: str | Path) -> list[dict[str, Any]]:
+    """The JSON lines that a successful call prints."""
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_version_is_the_packages() -> None:
+    """`edgeemo --version` says what is installed."""
+    assert run("--version").stdout.strip() == f"edgeemo, version {edgeemo.__version__}"
+
+
+def test_check_says_what_will_be_done() -> None:
+    """A good configuration is put into words."""
+    done = run("check", "--set", "mqtt.host=broker.lan", "--set", "device=hall")
+    assert done.returncode == 0, done.stderr
+    assert "broker.lan:1883, topics edgeemo/hall/" in done.stdout
+    assert "angry" in done.stdout
+
+
+def test_check_reports_five_mistakes_at_once(tmp_path: Path) -> None:
+    """Exit 2, and each of them has its line; the masked password is in none."""
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        "camera: {rotate: 45, fps: fast}\ncadence: {min_fps: 20}\n"
+        "mqtt: {hots: a, password: [hush]}\n"
+    )
+    done = run("check", config)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 6
+    assert "hush" not in done.stderr + done.stdout
+    for key in ("camera.rotate", "camera.fps", "cadence", "mqtt.hots", "mqtt.password"):
+        assert f"  {key}: " in done.stderr
+
+
+def test_analyze_prints_every_frame_of_a_clip(clip: Path) -> None:
+    """One line a frame, in order, coasted ones too; faces have their keys and a distribution."""
+    frames = lines("analyze", clip, "--json")
+    assert [f["frame"] for f in frames] == list(range(160))
+    assert all(f.keys() == FRAME_KEYS for f in frames)
+    assert {f["analysed"] for f in frames} == {True, False}
+    faces = [face for f in frames for face in f["faces"]]
+    assert len({face["face"] for face in faces}) == 2
+    assert len({face["emotion"] for face in faces}) >= 2
+    assert all(face.keys() == FACE_KEYS for face in faces)
+    assert all(sum(face["scores"].values()) == pytest.approx(1.0, abs=0.01) for face in faces)
+
+
+def test_analyze_looks_at_a_still_thoroughly(still: Path) -> None:
+    """A picture is seen once: its face is believed at once."""
+    (frame,) = lines("analyze", still, "--json")
+    assert frame["analysed"]
+    assert len(frame["faces"]) == 1
+
+
+def test_analyze_goes_through_a_folder(tmp_path: Path, still: Path, clip: Path) -> None:
+    """Pictures and clips, by name; a broken one is named and passed over, exit 4."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    (folder / "a.jpg").write_text("no picture")
+    shutil.copy(still, folder / "b.png")
+    shutil.copy(clip, folder / "c.avi")
+    (folder / "notes.txt").write_text("left out")
+    done = run("analyze", folder, "--json")
+    assert done.returncode == 4
+    assert done.stderr.count("edgeemo: ") == 1
+    assert str(folder / "a.jpg") in done.stderr
+    sources = [json.loads(line)["source"] for line in done.stdout.splitlines()]
+    assert sources == [str(folder / "b.png")] + [str(folder / "c.avi")] * 160
+
+
+def test_analyze_annotates_a_picture_and_a_clip(tmp_path: Path, still: Path, clip: Path) -> None:
+    """Where it is asked for, boxes are drawn onto copies; the inputs stay as they were."""
+    before = still.read_bytes(), clip.read_bytes()
+    assert run("analyze", still, clip, "--annotate", tmp_path / "out").returncode == 4
+    (tmp_path / "out").mkdir()
+    assert run("analyze", still, clip, "--annotate", tmp_path / "out").returncode == 0
+    drawn = cv2.imread(str(tmp_path / "out" / "face.png"))
+    assert drawn is not None
+    assert (drawn != cv2.imread(str(still))).any()
+    capture = cv2.VideoCapture(str(tmp_path / "out" / "demo.avi"))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 160
+    assert (still.read_bytes(), clip.read_bytes()) == before
+
+
+def test_bench_compares_with_the_plain_loop(clip: Path) -> None:
+    """The figures of both, and their ratio, in one JSON object."""
+    (report,) = lines("bench", clip, "--json", "--baseline")
+    assert report["frames"] == 160
+    assert report["analysed"] + sum(report["skipped"].values()) == 160
+    assert report["ratio"] == pytest.approx(
+        report["baseline"]["cpu_ms"] / report["cpu_ms"], rel=0.05
+    )
+    assert report["baseline"]["faces_found"] > 100
+    assert report["peak_rss_mb"] > 20
+
+
+@pytest.mark.parametrize("what", ["events", "config"])
+def test_schema_prints_a_valid_json_schema(what: str) -> None:
+    """What is printed is itself a valid schema."""
+    Draft202012Validator.check_schema(json.loads(run("schema", what).stdout))
+
+
+def test_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
+    """Everything is looked at, the exit code is that of the first thing that is wrong."""
+    done = run(
+        *("doctor", "--set", "camera.source=demo", "--set", "mqtt.host=127.0.0.1"),
+        *("--set", "mqtt.port=9", "--set", f"state_dir={tmp_path}"),
+    )
+    assert done.returncode == 6, done.stdout
+    assert "ok      model" in done.stdout
+    assert "ok      camera" in done.stdout
+    assert "wrong   broker port" in done.stdout
+
+
+def truncated(path: Path, folder: Path) -> Path:
+    """The first half of a file."""
+    half = folder / f"half{path.suffix}"
+    content = path.read_bytes()
+    half.write_bytes(content[: len(content) // 2])
+    return half
+
+
+def copied_model(folder: Path) -> Path:
+    """A copy of the shipped model, both files."""
+    source = bundled_model()
+    for suffix in (".tflite", ".json"):
+        shutil.copy(source.with_suffix(suffix), folder / f"m{suffix}")
+    return folder / "m.tflite"
+
+
+def test_analyze_refuses_what_it_cannot_read(tmp_path: Path, still: Path, clip: Path) -> None:
+    """No picture, half a picture, half a clip, an empty folder, nothing: one line each, exit 4."""
+    (tmp_path / "empty").mkdir()
+    noise = tmp_path / "noise.png"
+    noise.write_bytes(np.random.default_rng(1).bytes(500))
+    unreadable = (
+        noise,
+        truncated(still, tmp_path),
+        truncated(clip, tmp_path),
+        tmp_path / "empty",
+        tmp_path / "gone.png",
+    )
+    for path in unreadable:
+        done = run("analyze", path)
+        assert done.returncode == 4
+        assert done.stderr.startswith(f"edgeemo: can't read {path}") or str(path) in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_model_of_the_wrong_shape_is_refused(tmp_path: Path, still: Path) -> None:
+    """A sidecar that does not fit the network: exit 3, in one line with both shapes."""
+    model = copied_model(tmp_path)
+    sidecar = json.loads(model.with_suffix(".json").read_text())
+    model.with_suffix(".json").write_text(json.dumps(sidecar | {"width": 64}))
+    done = run("analyze", still, "--set", f"model.path={model}")
+    assert done.returncode == 3
+    assert "(1, 48, 48, 1)" in done.stderr
+    assert "(1, 48, 64, 1)" in done.stderr
+
+
+@pytest.mark.parametrize("cut", [0, 3, 100, 20_000])
+def test_damaged_model_is_refused(tmp_path: Path, still: Path, cut: int) -> None:
+    """A model that was not copied whole: exit 3, no traceback, no crash."""
+    model = copied_model(tmp_path)
+    model.write_bytes(model.read_bytes()[:cut])
+    done = run("analyze", still, "--set", f"model.path={model}")
+    assert done.returncode == 3
+    assert "copy both files of the model again" in done.stderr
+
+
+def test_run_without_anyone_to_hear_is_refused() -> None:
+    """Neither a broker nor --events nor --demo: exit 2, and what to do."""
+    done = run("run", "--set", "camera.source=demo")
+    assert done.returncode == 2
+    assert "mqtt.host" in done.stderr
+    assert "--demo" in done.stderr
+
+
+def test_no_picture_is_written_unasked(tmp_path: Path, clip: Path) -> None:
+    """With home, temporary and working folder empty, run, analyze and bench leave no file behind."""
+    env = environment() | {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    env.pop("XDG_STATE_HOME", None)
+    for command in (
+        ["run", "--set", f"camera.source={clip}", "--events", "-"],
+        ["analyze", str(clip)],
+        ["bench", str(clip)],
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "edgeemo", *command],
+            cwd=tmp_path,
+            env=env,
+            check=True,
+            capture_output=True,
+        )
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []

@@ -1,0 +1,170 @@
+"""The daemon as a process of its own, at a real broker."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broker import Listener, Mosquitto, listening, wait_until
+from eventschema import validate
+from process import Program, run
+
+pytestmark = pytest.mark.real
+
+STATE, EVENT = "edgeemo/lab/camera/state", "edgeemo/lab/camera/event"
+AVAILABILITY = "edgeemo/lab/camera/availability"
+ENABLED = "edgeemo/lab/camera/enabled"
+STATUS = "edgeemo/lab/status"
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real broker."""
+    with Mosquitto(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
+def settings(tmp_path: Path, mosquitto: Mosquitto) -> Path:
+    """A configuration file: the demo, at that broker."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"device: lab\nstate_dir: {tmp_path / 'state'}\n"
+        "camera: {source: demo, width: 640, height: 360}\n"
+        f"mqtt: {{host: 127.0.0.1, port: {mosquitto.port}}}\n"
+    )
+    return path
+
+
+@pytest.fixture
+def listener(mosquitto: Mosquitto) -> Iterator[Listener]:
+    """A second client at the broker."""
+    with listening(mosquitto.port) as client:
+        yield client
+
+
+def events(listener: Listener) -> list[dict[str, object]]:
+    """The events that came so far, each held against the schema."""
+    return [validate(json.loads(payload)) for payload in listener.payloads(EVENT)]
+
+
+def test_daemon_publishes_who_comes_and_says_goodbye(settings: Path, listener: Listener) -> None:
+    """Online, a face appears, and at SIGTERM: everybody leaves, no stale face is kept, offline."""
+    with Program(settings) as daemon:
+        listener.wait_for(STATUS, "online")
+        wait_until(lambda: events(listener), what="an event")
+        started = time.monotonic()
+        assert daemon.end() == 0
+        assert time.monotonic() - started < 2.0
+    listener.wait_for(STATUS, "offline")
+    assert listener.payloads(AVAILABILITY) == ["offline", "online", "offline"]
+    assert json.loads(listener.payloads(STATE)[-1])["emotion"] == "no_face"
+    seen = events(listener)
+    assert {e["face"] for e in seen if e["event_type"] == "appeared"} == {
+        e["face"] for e in seen if e["event_type"] == "left"
+    }
+    assert len({e["id"] for e in seen}) == len(seen)
+
+
+def test_daemon_never_retains_events(settings: Path, mosquitto: Mosquitto) -> None:
+    """Who subscribes later gets the states, and no event of the past."""
+    with listening(mosquitto.port) as early, Program(settings) as daemon:
+        wait_until(lambda: events(early), what="an event")
+        daemon.end()
+    with listening(mosquitto.port) as late:
+        late.wait_for(STATUS, "offline")
+    assert not late.payloads(EVENT)
+
+
+def test_daemon_tells_systemd_when_it_works_and_when_it_stops(
+    settings: Path, tmp_path: Path
+) -> None:
+    """READY once pictures come, a status line, pings, STOPPING."""
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(address))
+        notify.settimeout(20.0)
+        said: list[str] = []
+        with Program(settings, NOTIFY_SOCKET=str(address), WATCHDOG_USEC="3000000") as daemon:
+            while sum("WATCHDOG=1" in text for text in said) < 3:
+                said.append(notify.recv(4096).decode())
+            daemon.end()
+        while "STOPPING=1" not in said[-1]:
+            said.append(notify.recv(4096).decode())
+    assert sum("READY=1" in text for text in said) == 1
+    assert any(text.startswith("STATUS=") for text in said)
+
+
+def test_daemon_pauses_and_remembers(settings: Path, listener: Listener) -> None:
+    """OFF closes the camera and clears the state, over a restart too; ON opens it again."""
+    with Program(settings) as daemon:
+        wait_until(lambda: events(listener), what="an event")
+        listener.client.publish(f"{ENABLED}/set", "OFF")
+        listener.wait_for(ENABLED, "OFF")
+        listener.wait_for(AVAILABILITY, "offline")
+        wait_until(lambda: json.loads(listener.payloads(STATE)[-1])["count"] == 0, what="no face")
+        listener.client.publish(f"{ENABLED}/set", "perhaps")
+        daemon.wait_for("perhaps")
+        daemon.end()
+    with Program(settings) as daemon:
+        listener.wait_for(STATUS, "online")
+        assert listener.payloads(ENABLED)[-1] == "OFF"
+        listener.client.publish(f"{ENABLED}/set", "ON")
+        listener.wait_for(AVAILABILITY, "online")
+
+
+def test_daemon_reloads_what_can_change(settings: Path) -> None:
+    """SIGHUP: a changed mood is taken up, a changed camera is named, a bad file changes nothing."""
+    good = settings.read_text()
+    with Program(settings) as daemon:
+        daemon.wait_for("pictures of")
+        settings.write_text(good.replace("640", "480") + "mood: {threshold: 0.6}\n")
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("needs a restart to take effect: camera")
+        daemon.wait_for("reloaded: mood")
+        settings.write_text("mood: {threshold: 7}\n")
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("mood.threshold: 7 is not allowed")
+        assert daemon.end() == 0
+
+
+def test_daemon_starts_without_a_broker_and_finds_it_later(
+    settings: Path, mosquitto: Mosquitto
+) -> None:
+    """The broker comes after the daemon: what happened meanwhile arrives."""
+    mosquitto.stop()
+    with Program(settings) as daemon:
+        daemon.wait_for("refuses connections")
+        daemon.wait_for("appeared")
+        mosquitto.start()
+        with listening(mosquitto.port) as late:
+            wait_until(lambda: events(late), 30.0, "the event of before")
+        assert events(late)[0]["event_type"] == "appeared"
+
+
+def test_daemon_waits_for_a_camera_that_is_not_there(settings: Path, listener: Listener) -> None:
+    """Said once, tried again, the camera's availability offline, the daemon's online."""
+    with Program(settings, "--set", "camera.source=/dev/video77") as daemon:
+        daemon.wait_for("/dev/video77")
+        listener.wait_for(STATUS, "online")
+        assert listener.payloads(AVAILABILITY) == ["offline"]
+        assert daemon.end() == 0
+
+
+def test_run_reads_a_file_to_its_end(tmp_path: Path, clip: Path) -> None:
+    """At the end of a file it exits 0, every face has left, and --events holds schema-valid lines."""
+    out = tmp_path / "events.jsonl"
+    done = run(
+        "run", "--set", f"camera.source={clip}", "--set", f"state_dir={tmp_path}", "--events", out
+    )
+    assert done.returncode == 0, done.stderr
+    seen = [validate(json.loads(line)) for line in out.read_text().splitlines()]
+    assert [e["event_type"] for e in seen].count("appeared") >= 1
+    assert [e["event_type"] for e in seen].count("appeared") == [
+        e["event_type"] for e in seen
+    ].count("left")
