@@ -9,62 +9,53 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from floatnetwork import Float
+from metrics import Figures, Labels, figures
 from numpy.typing import NDArray
 
-from edgeemo.quant import Quantization
+from edgeemo.quant import Float, Quantization
 
-
-class LabelFigures(NamedTuple):
-    """Recall of one label, float and int8, over its `n` pictures; None without any."""
-
-    label: str
-    n: int
-    float_: float | None
-    int8: float | None
+ORDER_GAIN = 0.2
+"""Labels are called out of order when another order makes this share of the answers right."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the int8 network does against its source on held-out pictures."""
+    """How the int8 network does against its source on held-out pictures.
 
-    n: int
-    float_accuracy: float
-    int8_accuracy: float
+    `agreement` is the share of pictures for which both name the same label.
+    """
+
+    source: Figures
+    int8: Figures
     agreement: float
-    by_label: tuple[LabelFigures, ...]
 
     @property
     def drop(self) -> float:
         """Points of accuracy that quantising cost; negative when it gained."""
-        return 100 * (self.float_accuracy - self.int8_accuracy)
+        return 100 * (self.source.accuracy - self.int8.accuracy)
 
 
-def compare(
-    float_outputs: Float, int8_outputs: Float, truth: NDArray[np.int64], labels: Sequence[str]
-) -> Comparison:
-    """Compare (n, labels) outputs of both networks for pictures whose label indices are `truth`."""
-    ours, theirs = int8_outputs.argmax(1), float_outputs.argmax(1)
-    return Comparison(
-        n=len(truth),
-        float_accuracy=float(np.mean(theirs == truth)),
-        int8_accuracy=float(np.mean(ours == truth)),
-        agreement=float(np.mean(ours == theirs)),
-        by_label=tuple(
-            LabelFigures(label, int((truth == i).sum()), *_recalls(i, truth, theirs, ours))
-            for i, label in enumerate(labels)
-        ),
-    )
+def compare(source: Float, int8: Float, truth: Labels, labels: Sequence[str]) -> Comparison:
+    """Compare (n, labels) probabilities of both for pictures whose label indices are `truth`."""
+    agreement = float(np.mean(source.argmax(1) == int8.argmax(1)))
+    return Comparison(figures(source, truth, labels), figures(int8, truth, labels), agreement)
 
 
-def _recalls(
-    label: int, truth: NDArray[np.int64], *answers: NDArray[np.int64]
-) -> tuple[float | None, float | None]:
-    members = truth == label
-    if not members.any():
-        return None, None
-    first, second = (float(np.mean(answer[members] == label)) for answer in answers)
-    return first, second
+def better_order(found: Figures) -> tuple[str, ...] | None:
+    """The order of labels under which most answers would be right, if that is far from the given one.
+
+    Answers go to true labels one to one, the surest pair first.
+    """
+    shares = found.confusion / np.maximum(found.confusion.sum(1, keepdims=True), 1)
+    order = [""] * len(found.labels)
+    right = 0
+    for _ in order:
+        true, answer = np.unravel_index(int(shares.argmax()), shares.shape)
+        order[int(answer)] = found.labels[int(true)]
+        right += int(found.confusion[true, answer])
+        shares[true, :] = shares[:, answer] = -1.0
+    gained = right / found.n - found.accuracy
+    return tuple(order) if gained > ORDER_GAIN else None
 
 
 class LayerError(NamedTuple):
@@ -76,17 +67,15 @@ class LayerError(NamedTuple):
 
 def layer_errors(float_model: bytes, int8_model: bytes, inputs: Float) -> tuple[LayerError, ...]:
     """The error of every activation that both .tflite files name, worst first, over `inputs`."""
-    squares: dict[str, NDArray[np.float64]] = {}
-    pair = _Traced(float_model), _Traced(int8_model)
+    sums: dict[str, NDArray[np.float64]] = {}
+    reference, quantised = _Traced(float_model), _Traced(int8_model)
     for one in inputs:
-        reference, quantised = (traced.run(one[np.newaxis]) for traced in pair)
-        for name in reference.keys() & quantised.keys():
-            difference = quantised[name] - reference[name]
-            pair_of_sums = np.array([np.square(difference).sum(), np.square(reference[name]).sum()])
-            squares[name] = squares.get(name, np.zeros(2)) + pair_of_sums
-    errors = [
-        LayerError(name, float(np.sqrt(e / max(s, 1e-12)))) for name, (e, s) in squares.items()
-    ]
+        expected, found = reference.run(one[np.newaxis]), quantised.run(one[np.newaxis])
+        for name in expected.keys() & found.keys():
+            error, signal = found[name] - expected[name], expected[name]
+            squares = np.array([np.square(error).sum(), np.square(signal).sum()])
+            sums[name] = sums.get(name, np.zeros(2)) + squares
+    errors = [LayerError(name, float(np.sqrt(e / max(s, 1e-12)))) for name, (e, s) in sums.items()]
     return tuple(sorted(errors, key=lambda layer: -layer.error))
 
 
@@ -104,10 +93,9 @@ class _Traced:
         self._input: dict[str, Any] = self._interpreter.get_input_details()[0]
 
     def run(self, one: Float) -> dict[str, Float]:
-        """Name -> real values of the tensors with a batch, for one input."""
-        self._interpreter.set_tensor(
-            self._input["index"], Quantization.of(self._input).quantize(one)
-        )
+        """Name -> real values of what each operator made, for one input."""
+        stored = Quantization.of(self._input).quantize(one)
+        self._interpreter.set_tensor(self._input["index"], stored)
         self._interpreter.invoke()
         return dict(map(self._read, self._activations()))
 

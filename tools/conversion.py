@@ -1,71 +1,39 @@
-"""The steps from a float network to a checked int8 model with its sidecar, in their order."""
+"""The steps from a float network to a checked int8 model with its sidecar and report, in order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 
 import keras
 import numpy as np
+import report
 import tensorflow as tf
-from comparison import Comparison, compare
+from comparison import Comparison, better_order, compare, layer_errors
 from dataset import load
 from files import refuse_existing, write_together
-from floatnetwork import Float, FloatNetwork
-from quantize import to_int8
+from floatnetwork import FloatNetwork, are_probabilities
+from metrics import best_temperature
+from operators import operators
+from order import Conversion, Journal, Order
+from quantize import to_float, to_int8
 from reading import read_network
 from refusal import AccuracyLossError, LabelCountError
 from samples import Sample, labelled, split
-from value_range import Range
+from value_range import Candidate, Range, measure, objection
 from verify import Int8Model, verify
 
+from edgeemo.classifier import to_probabilities
+from edgeemo.quant import Float
 from edgeemo.sidecar import Accuracy, Sidecar, sha256
 
 UNKNOWN_DIGEST = "0" * 64
 CHECKED_PICTURES = 64
 """How many held-out pictures every runtime has to run."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What to convert, with what, and into what: the command line as values."""
-
-    source: Path
-    out: Path
-    labels: tuple[str, ...]
-    data: Path
-    value_range: Range
-    ferplus: Path | None = None
-    margin: float = 0.0
-    temperature: float = 1.0
-    calibration: int = 350
-    held_out: int = 5000
-    max_drop: float = 1.0
-    force: bool = False
-    overwrite: bool = False
-    pythons: tuple[Path, ...] = ()
-    seed: int = 1
-
-    @property
-    def model(self) -> Path:
-        """Where the model goes."""
-        return self.out.with_name(self.out.name + ".tflite")
-
-    @property
-    def sidecar(self) -> Path:
-        """Where its description goes."""
-        return self.out.with_name(self.out.name + ".json")
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """A finished model, not written yet, with what is known of it."""
-
-    model: bytes
-    sidecar: Sidecar
-    comparison: Comparison
-    runtimes: tuple[str, ...]
+RANGE_PICTURES = 1500
+"""How many held-out pictures the value ranges are measured on."""
+TRACED_PICTURES = 32
+"""How many the layers are compared on."""
 
 
 def convert(order: Order, say: Callable[[str], None]) -> Conversion:
@@ -74,46 +42,75 @@ def convert(order: Order, say: Callable[[str], None]) -> Conversion:
     Raises:
         EdgeemoError: the first thing that is wrong, see `refusal`; then nothing was written.
     """
-    refuse_existing([] if order.overwrite else [order.model, order.sidecar])
-    network = read_network(order.source)
-    _check_labels(order.labels, network)
-    say(f"{order.source}: input {network.shape}, {network.outputs} outputs")
-    feed, judge = _pictures(order, network, say)
-    draft = draft_sidecar(order, network, order.value_range)
-    conversion = _quantize(order, network, draft, feed, judge)
-    say(f"runs on {', '.join(conversion.runtimes)}")
-    _refuse_loss(order, conversion.comparison)
-    write_together(
-        {order.model: conversion.model, order.sidecar: conversion.sidecar.to_json().encode()}
-    )
-    return conversion
+    refuse_existing([] if order.overwrite else order.files)
+    journal = Journal(say)
+    network = _network(order, journal)
+    feed, judge = _pictures(order, network, journal)
+    ranges = _ranges(order, network, judge)
+    sidecar = _draft(order, network, _chosen(order, ranges, journal))
+    done = _quantize(order, network, sidecar, feed, judge)
+    _report_answers(done, journal)
+    if done.comparison.drop > order.max_drop:
+        done = _with_layers(done, network, judge, journal)
+        _refuse_loss(order, done.comparison)
+    done = replace(done, ranges=ranges, journal=tuple(journal.lines))
+    contents = done.model, done.sidecar.to_json().encode(), report.page(done).encode()
+    write_together(dict(zip(order.files, contents, strict=True)))
+    return done
 
 
-def _check_labels(labels: Sequence[str], network: FloatNetwork) -> None:
-    if len(labels) != network.outputs:
+def _network(order: Order, journal: Journal) -> FloatNetwork:
+    network = read_network(order.source, order.weights, order.backend)
+    if len(order.labels) != network.outputs:
         raise LabelCountError(
-            f"{len(labels)} labels ({', '.join(labels)}) for {network.outputs} outputs; "
+            f"{len(order.labels)} labels ({', '.join(order.labels)}) for {network.outputs} outputs; "
             "give one label an output, in their order"
         )
+    height, width, channels = network.shape
+    kind = "grey" if channels == 1 else "RGB"
+    journal.note(f"{order.source}: {kind} {width}x{height}, {network.outputs} outputs")
+    for line in network.notes:
+        journal.note(line)
+    return network
 
 
-def _pictures(
-    order: Order, network: FloatNetwork, say: Callable[[str], None]
-) -> tuple[Sample, Sample]:
-    faces = load(order.data, ferplus=order.ferplus, color=network.shape[2] == 3)
-    sample, left_out = labelled(faces, order.labels, network)
+def _pictures(order: Order, network: FloatNetwork, journal: Journal) -> tuple[Sample, Sample]:
+    color = network.shape[2] > 1
+    faces = load(order.data, ferplus=order.ferplus, usage=order.usage, color=color)
+    sample, left_out = labelled(faces, order.labels)
     for line in (*faces.problems, *left_out):
-        say(line)
+        journal.warn(line)
     feed, judge = split(sample, order.calibration, order.held_out, order.seed)
-    say(f"{len(sample)} pictures: {len(feed)} to calibrate, {len(judge)} to judge by")
+    journal.note(f"{len(sample)} pictures: {len(feed)} calibrate, {len(judge)} judge")
     return feed, judge
 
 
-def draft_sidecar(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
+def _ranges(order: Order, network: FloatNetwork, judge: Sample) -> tuple[Candidate, ...]:
+    some = judge.part(np.arange(min(RANGE_PICTURES, len(judge))))
+
+    def accuracy(one: Range) -> float:
+        answers = some.answers(network.predict, _draft(order, network, one))
+        return float(np.mean(answers.argmax(1) == some.truth))
+
+    return measure(order.value_range, accuracy)
+
+
+def _chosen(order: Order, ranges: tuple[Candidate, ...], journal: Journal) -> Range:
+    told = ", ".join(f"{candidate.range} {candidate.accuracy:.1%}" for candidate in ranges)
+    journal.note(f"right by value range: {told}")
+    if order.value_range is None:
+        journal.note(f"value range found: {ranges[0].range}")
+        return ranges[0].range
+    if against := objection(order.value_range, ranges):
+        journal.warn(against)
+    return order.value_range
+
+
+def _draft(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
     """The sidecar before the model exists: enough to prepare pictures by."""
     height, width, channels = network.shape
     return Sidecar(
-        name=order.out.name,
+        name=order.name,
         labels=order.labels,
         width=width,
         height=height,
@@ -121,7 +118,6 @@ def draft_sidecar(order: Order, network: FloatNetwork, value_range: Range) -> Si
         value_range=(value_range.low, value_range.high),
         standardize=value_range.standardize,
         margin=order.margin,
-        temperature=order.temperature,
         sha256=UNKNOWN_DIGEST,
     )
 
@@ -129,41 +125,44 @@ def draft_sidecar(order: Order, network: FloatNetwork, value_range: Range) -> Si
 def _quantize(
     order: Order, network: FloatNetwork, draft: Sidecar, feed: Sample, judge: Sample
 ) -> Conversion:
-    inputs = judge.inputs(draft)
-    expected = network.predict(inputs)
     model = Int8Model(to_int8(network, feed.inputs(draft)))
-    comparison = compare(expected, model.predict(inputs), judge.truth, order.labels)
-    names = verify(model, inputs[:CHECKED_PICTURES], order.pythons)
-    sidecar = draft.model_copy(
+    runtimes = verify(model, judge.inputs(draft, 0, CHECKED_PICTURES), order.pythons)
+    outputs = judge.answers(network.predict, draft)
+    raw = draft.model_copy(update={"logits": not are_probabilities(outputs)})
+    temperature = order.temperature or best_temperature(
+        probabilities(feed.answers(model.predict, raw), raw), feed.truth
+    )
+    sidecar = raw.model_copy(
         update={
+            "temperature": round(temperature, 3),
             "sha256": sha256(model.content),
-            "logits": not are_probabilities(expected),
-            "accuracy": (_accuracy(order, comparison),),
             "provenance": _provenance(order, len(feed)),
         }
     )
-    return Conversion(model.content, sidecar, comparison, names)
-
-
-def are_probabilities(outputs: Float) -> bool:
-    """Whether (n, labels) outputs went through a softmax: none negative, every row sums to 1."""
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1.0, atol=1e-3))
-
-
-def _accuracy(order: Order, comparison: Comparison) -> Accuracy:
-    return Accuracy.model_validate(
-        {
-            "data": f"held-out part of {order.data.name}",
-            "n": comparison.n,
-            "float": comparison.float_accuracy,
-            "int8": comparison.int8_accuracy,
-        }
+    answers = judge.answers(model.predict, sidecar)
+    found = compare(
+        probabilities(outputs, sidecar), probabilities(answers, sidecar), judge.truth, order.labels
     )
+    sidecar = sidecar.model_copy(update={"accuracy": (_accuracy(order, found),)})
+    used = operators(model.content)
+    return Conversion(model.content, sidecar, found, (), used, runtimes, (), ())
+
+
+def probabilities(outputs: Float, sidecar: Sidecar) -> Float:
+    """(n, labels) outputs as the daemon will read them: probabilities that sum to 1."""
+    return np.array([to_probabilities(row, sidecar) for row in outputs], np.float32)
+
+
+def _accuracy(order: Order, found: Comparison) -> Accuracy:
+    told = f"held-out part of {order.data.name}" + (", FER+ majority" if order.ferplus else "")
+    shares = {"float": found.source.accuracy, "int8": found.int8.accuracy}
+    return Accuracy.model_validate({"data": order.data_name or told, "n": found.int8.n, **shares})
 
 
 def _provenance(order: Order, calibration: int) -> dict[str, object]:
     return {
         "source": order.source.name,
+        "source_sha256": sha256(order.source.read_bytes()) if order.source.is_file() else None,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "data": order.data.name,
@@ -172,10 +171,31 @@ def _provenance(order: Order, calibration: int) -> dict[str, object]:
     }
 
 
-def _refuse_loss(order: Order, comparison: Comparison) -> None:
-    if comparison.drop > order.max_drop and not order.force:
+def _report_answers(done: Conversion, journal: Journal) -> None:
+    found = done.comparison
+    journal.note(f"runs on {', '.join(done.runtimes)}")
+    journal.note(
+        f"float {found.source.accuracy:.2%}, int8 {found.int8.accuracy:.2%} right of "
+        f"{found.int8.n} pictures; the same answer on {found.agreement:.2%}"
+    )
+    if order := better_order(found.source):
+        journal.warn(f"the labels look out of order; by the answers it is {','.join(order)}")
+
+
+def _with_layers(
+    done: Conversion, network: FloatNetwork, judge: Sample, journal: Journal
+) -> Conversion:
+    inputs = judge.inputs(done.sidecar, 0, TRACED_PICTURES)
+    layers = layer_errors(to_float(network), done.model, inputs)
+    worst = ", ".join(f"{layer.tensor} {layer.error:.0%}" for layer in layers[:3])
+    journal.warn(f"int8 loses {done.comparison.drop:.1f} points; most error in {worst}")
+    return replace(done, layers=layers)
+
+
+def _refuse_loss(order: Order, found: Comparison) -> None:
+    if not order.force:
         raise AccuracyLossError(
-            f"int8 loses {comparison.drop:.1f} points ({100 * comparison.float_accuracy:.1f} % to "
-            f"{100 * comparison.int8_accuracy:.1f} %), allowed are {order.max_drop:g}; nothing was written "
-            "(--force writes it all the same)"
+            f"int8 loses {found.drop:.1f} points ({found.source.accuracy:.1%} to "
+            f"{found.int8.accuracy:.1%}), allowed are {order.max_drop:g}: nothing was written "
+            "(--force writes it all the same, --max-drop allows more)"
         )

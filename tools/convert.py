@@ -1,65 +1,104 @@
-r"""Turn a trained network into the two files that edgeemo runs: NAME.tflite (int8) and NAME.json.
+#!/usr/bin/env python3
+r"""Turn a trained network into what edgeemo runs: NAME.tflite (int8), NAME.json and a report.
 
+\b
 python tools/convert.py emotion.keras --labels angry,disgust,fear,happy,sad,surprise,neutral \
-        --data faces/ --range unit --out models/emotion
+    --data faces/ --out models/emotion
+python tools/convert.py model.json --weights model.h5 --labels labels.txt --data fer2013.csv \
+    --usage PublicTest --out models/old
+
+SOURCE is a Keras 3 .keras file, an .h5 or .hdf5 of Keras 2 or 1, an architecture .json with its
+weights in --weights, or the folder of a SavedModel. --data is a folder with one folder per label,
+or Kaggle's csv: some of its faces calibrate, others judge. Nothing is written unless the result
+runs and is as good as its source.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import value_range
 from dataset import canonical
+from hush import hushed
+from value_range import NAMED, parse
 
 from edgeemo.errors import EdgeemoError
 
+PATH = click.Path(path_type=Path)
+FIT = "fit"
 
-@click.command(help=__doc__)
-@click.argument("source", type=click.Path(path_type=Path))
-@click.option("--labels", required=True, help="One label an output, in their order, by commas.")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder or csv.")
-@click.option("--ferplus", type=click.Path(path_type=Path), help="FER+ votes for the pictures.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="NAME of the files.")
+
+@click.command(help=__doc__, context_settings={"show_default": True})
+@click.argument("source", type=PATH)
+@click.option("--weights", type=PATH, help="When SOURCE is an architecture.")
 @click.option(
-    "--range", "value_range", required=True, help="unit, signed, bytes, standard, LOW,HIGH."
+    "--labels", required=True, help="One an output, in order: by commas, or a file of lines."
 )
-@click.option("--margin", default=0.0, show_default=True, help="Added around the detector's box.")
-@click.option("--temperature", default=1.0, show_default=True, help="Divides the logits.")
-@click.option(
-    "--max-drop", default=1.0, show_default=True, help="Points of accuracy int8 may lose."
-)
-@click.option("--force", is_flag=True, help="Write even when int8 loses more.")
+@click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
+@click.option("--usage", help="Split of the csv, such as PublicTest.")
+@click.option("--ferplus", type=PATH, help="FER+ votes: their majority is the label.")
+@click.option("--data-name", help="What the sidecar calls the pictures that judged.")
+@click.option("--out", required=True, type=PATH, help="NAME of the files, with its folder.")
+@click.option("--range", "value_range", help=f"{', '.join(NAMED)} or LOW,HIGH; found if not given.")
+@click.option("--backend", help="Overrules what an old file says: theano turned its kernels.")
+@click.option("--margin", default=0.0, help="Added on every side of the detector's box.")
+@click.option("--temperature", default="1", help="Divides the logits; `fit` finds it.")
+@click.option("--calibration", default=350, help="How many faces calibrate.")
+@click.option("--held-out", default=5000, help="How many others judge at most.")
+@click.option("--max-drop", default=1.0, help="Points of accuracy that int8 may lose.")
+@click.option("--force", is_flag=True, help="Write even when it loses more.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @click.option(
-    "--verify-python", "pythons", multiple=True, type=click.Path(path_type=Path),
-    help="Another Python with a TFLite runtime to check the result with.",
+    "--verify-python", "pythons", multiple=True, type=PATH,
+    help="Another Python, with a TFLite runtime, to run the result with.",
 )  # fmt: skip
-def main(labels: str, value_range: str, **options: Any) -> None:  # noqa: D103 - click takes the help from the module
-    # TensorFlow takes seconds to import: a wrong command line should not wait for it.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from conversion import Order, convert
-
-    names = tuple(canonical(label) for label in labels.split(","))
-    order = Order(labels=names, value_range=_range(value_range), **options)
+@click.option("--seed", default=1, help="Of the choice of faces.")
+def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the module
     try:
-        done = convert(order, click.echo)
+        with hushed():
+            _convert(**options)
     except EdgeemoError as error:
-        click.echo(f"error: {error}", err=True)
+        click.secho(f"error: {error}", err=True, fg="red")
         sys.exit(error.exit_code)
-    figures = done.comparison
-    click.echo(
-        f"float {figures.float_accuracy:.2%}, int8 {figures.int8_accuracy:.2%}, "
-        f"agreement {figures.agreement:.2%} on {figures.n} pictures"
+
+
+def _convert(labels: str, value_range: str | None, temperature: str, **options: Any) -> None:
+    # TensorFlow takes seconds to import: a wrong command line should not wait for it.
+    from conversion import convert
+    from order import Order
+
+    order = Order(
+        labels=_labels(labels),
+        value_range=parse(value_range) if value_range else None,
+        temperature=_temperature(temperature),
+        **options,
     )
-    click.echo(f"wrote {order.model} ({len(done.model) / 1000:.0f} kB) and {order.sidecar.name}")
+    done = convert(order, _say)
+    model, *others = order.files
+    names = " and ".join(path.name for path in others)
+    _say(f"wrote {model} ({len(done.model) / 1000:.0f} kB), {names}")
 
 
-def _range(text: str) -> value_range.Range:
-    return value_range.parse(text)
+def _labels(text: str) -> tuple[str, ...]:
+    path = Path(text)
+    names = path.read_text().splitlines() if path.is_file() else text.split(",")
+    return tuple(canonical(name) for name in names if name.strip())
+
+
+def _temperature(text: str) -> float | None:
+    if text == FIT:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is neither a number nor `fit`") from error
+
+
+def _say(line: str) -> None:
+    loud = line.startswith("WARNING")
+    click.secho(line, fg="yellow" if loud else None, bold=loud)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 from refusal import ShapeError
 
-Float = NDArray[np.float32]
+from edgeemo.quant import Float
+
 BATCH = 256
 CHANNELS = (1, 3)
 SIDES = range(8, 513)
@@ -79,3 +79,8 @@ def row_length(shape: tuple[int | None, ...]) -> int:
     if len(shape) != 2 or shape[1] is None:
         raise ShapeError(f"the output has shape {shape}; needed: (batch, one value a label)")
     return int(shape[1])
+
+
+def are_probabilities(outputs: Float) -> bool:
+    """Whether (n, labels) outputs went through a softmax: none negative, every row sums to 1."""
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1.0, atol=1e-3))

@@ -110,7 +110,7 @@ def _tflite_shape(path: Path) -> tuple[int, int, int]:
 
 def _keras(path: Path, description: Description) -> Predictor:
     # Keras brings TensorFlow, which takes seconds: only for those who need it.
-    from conversion import are_probabilities
+    from floatnetwork import are_probabilities
     from reading import read_network
 
     network = read_network(path, description.weights)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
-from floatnetwork import Float, FloatNetwork
-from numpy.typing import NDArray
+from floatnetwork import FloatNetwork
 from operators import OLDEST_RUNTIME, float_tensors, too_new
-from refusal import RuntimeMismatchError, UnsupportedLayerError
+from refusal import RuntimeMismatchError, UnsupportedLayerError, WriteError
+from tensorflow.lite.python.convert import ConverterError
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from edgeemo.quant import Float
 
 REASON_LENGTH = 200
 
 
-def to_int8(network: FloatNetwork, samples: NDArray[np.float32]) -> bytes:
+def to_int8(network: FloatNetwork, samples: Float) -> bytes:
     """The .tflite file with int8 weights, activations, input and output, and a fixed batch of 1.
 
     Activations get their ranges from `samples`, float32 (n, height, width, channels) inputs.
@@ -57,7 +60,12 @@ def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         return bytes(converter.convert())
-    except (ValueError, RuntimeError, tf.errors.OpError, Exception) as error:
+    except OSError as error:
+        # It keeps the network in the folder for temporary files while it works.
+        raise WriteError(
+            f"no room to convert in {tempfile.gettempdir()}: {error.strerror or error}"
+        ) from error
+    except (ConverterError, ValueError, RuntimeError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:REASON_LENGTH]
         raise UnsupportedLayerError(f"the network has no int8 form: {reason}") from error
 

@@ -1,88 +1,88 @@
-"""Which pictures calibrate and which judge: disjoint, stratified by class, the same for a seed."""
+"""Which faces calibrate and which judge: disjoint, stratified by label, the same for a seed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import ferplus
 import numpy as np
 from dataset import Faces, canonical
-from ferplus import LABELS as FERPLUS_LABELS
-from ferplus import majority
-from floatnetwork import Float, FloatNetwork
 from numpy.typing import NDArray
+from predictor import truth_for
 from refusal import PicturesError
 
-from edgeemo.preprocess import normalize
+from edgeemo.preprocess import picture_input
+from edgeemo.quant import Float
 from edgeemo.sidecar import Sidecar
-from edgeemo.types import Picture
 
+BATCH = 256
 CALIBRATION_SHARE = 0.3
-"""At most this share of each label's pictures calibrates, so that enough are left to judge by."""
+"""At most this share of each label's faces calibrates, so that enough are left to judge by."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Faces as uint8 `pixels` (n, height, width, channels), and the index of each one's label."""
+    """Faces, and the index of the model's label for each."""
 
-    pixels: Picture
+    faces: Faces
     truth: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.pixels)
-
-    def inputs(self, sidecar: Sidecar) -> Float:
-        """What the network is fed: float32 (n, height, width, channels)."""
-        return np.stack([normalize(one, sidecar) for one in self.pixels])
+        return len(self.truth)
 
     def part(self, where: NDArray[np.int64]) -> Sample:
         """The faces at some positions."""
-        return Sample(self.pixels[where], self.truth[where])
+        return Sample(self.faces.pick(where), self.truth[where])
+
+    def inputs(self, sidecar: Sidecar, start: int = 0, count: int | None = None) -> Float:
+        """What the network is fed for `count` faces from `start` on: (n, height, width, channels)."""
+        end = None if count is None else start + count
+        return np.stack([picture_input(one, sidecar) for one in self.faces.pictures[start:end]])
+
+    def batches(self, sidecar: Sidecar) -> Iterator[Float]:
+        """All inputs, so many at a time that large ones fit into memory."""
+        for start in range(0, len(self), BATCH):
+            yield self.inputs(sidecar, start, BATCH)
+
+    def answers(self, predict: Callable[[Float], Float], sidecar: Sidecar) -> Float:
+        """The (n, outputs) outputs of a network for every face."""
+        return np.concatenate([predict(batch) for batch in self.batches(sidecar)])
 
 
-def labelled(
-    faces: Faces, labels: Sequence[str], network: FloatNetwork
-) -> tuple[Sample, tuple[str, ...]]:
+def labelled(faces: Faces, labels: Sequence[str]) -> tuple[Sample, tuple[str, ...]]:
     """The faces that have one of `labels`, and a line for each thing that was left out.
 
     With FER+ votes their majority is the label, else the one that came with the picture.
 
     Raises:
-        PicturesError: no picture is left.
+        PicturesError: no face is left.
     """
-    names, given = (faces.names, faces.labels) if faces.votes is None else _votes(faces)
-    spelt = [canonical(label) for label in labels]
-    # The last place catches -1, which stands for "no majority".
-    place = np.array([*(spelt.index(n) if n in spelt else -1 for n in names), -1])
-    truth = place[given]
+    names, given = faces.names, faces.labels
+    if faces.votes is not None:
+        names, given = ferplus.LABELS, ferplus.majority(faces.votes)
+    truth = truth_for([canonical(label) for label in labels], names, given)
     known = np.flatnonzero(truth >= 0)
     if not len(known):
         raise PicturesError(
             f"none of the pictures' labels ({', '.join(names)}) is one of the model's ({', '.join(labels)})"
         )
-    height, width, channels = network.shape
-    pixels = faces.pick(known).stack((width, height), channels)
-    return Sample(pixels, truth[known]), _left_out(names, given, labels, truth)
+    left_out = (*_dropped(names, given[truth < 0]), *_absent(labels, truth))
+    return Sample(faces.pick(known), truth[known]), left_out
 
 
-def _votes(faces: Faces) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    assert faces.votes is not None
-    return FERPLUS_LABELS, majority(faces.votes)
-
-
-def _left_out(
-    names: Sequence[str],
-    given: NDArray[np.int64],
-    labels: Sequence[str],
-    truth: NDArray[np.int64],
-) -> tuple[str, ...]:
-    dropped = given[truth < 0]
-    counts = {name: int((dropped == i).sum()) for i, name in enumerate(names)}
-    notes = [f"{n} pictures of {name} left out: no such label" for name, n in counts.items() if n]
+def _dropped(names: Sequence[str], dropped: NDArray[np.int64]) -> Iterator[str]:
+    for index, name in enumerate(names):
+        if count := int((dropped == index).sum()):
+            yield f"{count} pictures of {name} left out: the model has no such label"
     if undecided := int((dropped < 0).sum()):
-        notes.append(f"{undecided} pictures left out: the votes have no majority")
-    absent = [label for i, label in enumerate(labels) if i not in truth]
-    return (*notes, *(f"no picture of {label}" for label in absent))
+        yield f"{undecided} pictures left out: the votes have no majority"
+
+
+def _absent(labels: Sequence[str], truth: NDArray[np.int64]) -> Iterator[str]:
+    for index, label in enumerate(labels):
+        if index not in truth:
+            yield f"no picture of {label}: nothing is known of how the model does on it"
 
 
 def split(sample: Sample, calibration: int, held_out: int, seed: int) -> tuple[Sample, Sample]:

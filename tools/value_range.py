@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from edgeemo.errors import EdgeemoError
@@ -26,6 +27,8 @@ NAMED = {
     "bytes": Range(0.0, 255.0),
     "standard": Range(0.0, 1.0, standardize=True),
 }
+CLEARLY = 0.01
+"""A range is better than another when its accuracy is greater by this; less is chance."""
 
 
 class RangeError(EdgeemoError, ValueError):
@@ -50,3 +53,29 @@ def parse(text: str) -> Range:
     if low >= high:
         raise RangeError(f"range {text!r}: the first must be less than the second")
     return Range(low, high)
+
+
+class Candidate(NamedTuple):
+    """A range, and how often the float network is right with it (0..1)."""
+
+    range: Range
+    accuracy: float
+
+
+def measure(given: Range | None, accuracy: Callable[[Range], float]) -> tuple[Candidate, ...]:
+    """The accuracy with every range that is in use and with the one given, best first."""
+    ranges = dict.fromkeys([*([given] if given else []), *NAMED.values()])
+    found = [Candidate(one, accuracy(one)) for one in ranges]
+    return tuple(sorted(found, key=lambda candidate: -candidate.accuracy))
+
+
+def objection(given: Range, candidates: Sequence[Candidate]) -> str | None:
+    """What to say against a given range when another one is clearly better."""
+    best = candidates[0]
+    own = next(candidate.accuracy for candidate in candidates if candidate.range == given)
+    if best.accuracy - own < CLEARLY:
+        return None
+    return (
+        f"the network was hardly trained on {given}: with it {own:.1%} of the pictures are right, "
+        f"with {best.range} {best.accuracy:.1%}"
+    )
