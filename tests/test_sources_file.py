@@ -1,0 +1,174 @@
+"""Files: every frame in order at its own time, and one clear line for what can't be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import SIZE, plain, write_clip, write_gif
+
+from edgeemo.errors import EndOfSource, InputError
+from edgeemo.sources import frames
+from edgeemo.sources.file import FileSource, is_picture
+
+LEVELS = (10, 60, 110, 160, 210)
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "clip.mp4"])
+def test_file_source_gives_every_frame_of_a_video_in_order(tmp_path: Path, name: str) -> None:
+    """As many frames as were written, their levels and times as written."""
+    path = write_clip(tmp_path / name, LEVELS, fps=10)
+    seen = list(frames(FileSource(path)))
+    assert [f.index for f in seen] == [0, 1, 2, 3, 4]
+    assert [f.at for f in seen] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
+    assert [f.image.mean() for f in seen] == pytest.approx(LEVELS, abs=4)
+    assert {f.size for f in seen} == {SIZE}
+
+
+def test_file_source_keeps_the_frame_times_of_a_gif(tmp_path: Path) -> None:
+    """Each frame of a GIF is shown for its own time."""
+    path = write_gif(tmp_path / "a.gif", LEVELS, (0.1, 0.2, 0.05, 0.4, 0.1))
+    seen = list(frames(FileSource(path)))
+    assert [f.at for f in seen] == pytest.approx([0.0, 0.1, 0.3, 0.35, 0.75], abs=1e-3)
+    assert [f.image.mean() for f in seen] == pytest.approx(LEVELS, abs=2)
+
+
+def test_file_source_takes_a_picture_for_one_frame(tmp_path: Path) -> None:
+    """A picture is a clip of one frame at time 0."""
+    cv2.imwrite(str(tmp_path / "p.png"), plain(77))
+    (frame,) = frames(FileSource(tmp_path / "p.png"))
+    assert (frame.at, frame.index, frame.size) == (0.0, 0, SIZE)
+    assert np.array_equal(frame.image, plain(77))
+
+
+def test_file_source_makes_a_grey_picture_three_channels(tmp_path: Path) -> None:
+    """What comes out has blue, green and red, whatever went in."""
+    cv2.imwrite(str(tmp_path / "grey.png"), plain(90)[:, :, 0])
+    (frame,) = frames(FileSource(tmp_path / "grey.png"))
+    assert np.array_equal(frame.image, plain(90))
+
+
+def test_file_source_takes_a_folder_by_name_at_the_given_rate(tmp_path: Path) -> None:
+    """Pictures of a folder follow each other by name; other files are left out."""
+    for name, level in (("b.png", 2), ("a.jpg", 100), ("c.bmp", 200)):
+        cv2.imwrite(str(tmp_path / name), plain(level))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    seen = list(frames(FileSource(tmp_path, fps=4)))
+    assert [f.at for f in seen] == [0.0, 0.25, 0.5]
+    assert [f.image.mean() for f in seen] == pytest.approx([100, 2, 200], abs=2)
+
+
+def test_file_source_in_real_time_is_live_and_due_by_the_clock(tmp_path: Path) -> None:
+    """Frames bear the instant at which they are due, counted from the opening."""
+    path = write_gif(tmp_path / "a.gif", LEVELS[:3], (0.1, 0.2, 0.1))
+    source = FileSource(path, realtime=True, clock=lambda: 1000.0)
+    assert source.live
+    assert [f.at for f in frames(source)] == pytest.approx([1000.0, 1000.1, 1000.3], abs=1e-3)
+
+
+def test_file_source_says_when_it_ends(tmp_path: Path) -> None:
+    """After the last frame EndOfSource, each time it is asked."""
+    cv2.imwrite(str(tmp_path / "p.png"), plain(1))
+    source = FileSource(tmp_path / "p.png")
+    source.open()
+    source.read()
+    for _ in range(2):
+        with pytest.raises(EndOfSource, match="ended after 1 frames"):
+            source.read()
+
+
+def test_is_picture_knows_an_animated_gif_for_a_clip(tmp_path: Path) -> None:
+    """Newer OpenCV has a GIF decoder for pictures; it isn't used."""
+    cv2.imwrite(str(tmp_path / "p.png"), plain(1))
+    assert is_picture(tmp_path / "p.png")
+    assert not is_picture(write_gif(tmp_path / "a.gif", [1], [0.1]))
+
+
+def _noise_picture(path: Path) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    cv2.imwrite(str(path), noise)
+    return path.read_bytes()
+
+
+def _half_picture(suffix: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = folder / f"half{suffix}"
+        content = _noise_picture(path)
+        path.write_bytes(content[: len(content) // 2])
+        return path
+
+    return write
+
+
+def _half_clip(suffix: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        path = folder / f"half{suffix}"
+        if suffix == ".gif":
+            write_gif(path, LEVELS, [0.1] * 5)
+        else:
+            write_clip(path, LEVELS * 5, fps=10)
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        return path
+
+    return write
+
+
+def _with(name: str, content: bytes) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return write
+
+
+def _folder(*names: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        for name in names:
+            (folder / name).write_bytes(b"not a picture")
+        return folder
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_half_picture(".jpg"), "cut short"),
+        (_half_picture(".png"), "cut short"),
+        (_half_picture(".webp"), "cut short"),
+        (_half_clip(".avi"), "cut short"),
+        (_half_clip(".mp4"), "cut short"),
+        (_half_clip(".gif"), "cut short"),
+        (_with("no.jpg", b"this is no picture"), "neither a picture nor a video"),
+        (_with("no.mp4", b"\x00" * 4096), "neither a picture nor a video"),
+        (_with("empty.jpg", b""), "is empty"),
+        (_folder(), "holds no picture, nothing at all"),
+        (_folder("a.txt", "b.txt"), "holds no picture, only 2 other files"),
+        (_folder("broken.jpg"), "broken.jpg is not a picture"),
+        (lambda folder: folder / "absent.mp4", "No such file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_file_source_refuses_the_unusable_in_one_line(
+    tmp_path: Path, make: Callable[[Path], Path], says: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """One line names the file and what is wrong with it; the decoders keep quiet."""
+    path = make(tmp_path)
+    with pytest.raises(InputError) as caught:
+        list(frames(FileSource(path)))
+    message = str(caught.value)
+    assert says in message
+    assert str(path) in message
+    assert "\n" not in message
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp"])
+def test_file_source_takes_whole_pictures_of_every_kind(tmp_path: Path, suffix: str) -> None:
+    """The check for missing ends does not refuse what is whole."""
+    _noise_picture(tmp_path / f"whole{suffix}")
+    assert len(list(frames(FileSource(tmp_path / f"whole{suffix}")))) == 1
