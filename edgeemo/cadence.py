@@ -1,4 +1,4 @@
-"""How often and how closely to look: frame skipping as a policy. Pure; time comes in as `at`."""
+"""How often and how much to look: frame skipping as a policy. Pure; time comes in as `at`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edgeemo.config import CadenceConfig
+from edgeemo.motion import Motion
 from edgeemo.types import Track
 
 
@@ -17,15 +18,29 @@ class Skip(StrEnum):
     STILL = "still"
 
 
+FIRST = 1.0
+"""Budget of a look at a picture of which nothing is known: all of it is searched upright."""
+
+CATCH_UP = 6.0
+"""How much more than usual is searched until every way of searching has seen the whole picture."""
+
+LEAST = 1e-6
+"""Budget of a look at a picture in which nothing moves: one share of the search."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do with one frame; `skip` None means that it is analysed."""
+    """What to do with one frame; `skip` None means that it is analysed.
+
+    `budget` is how much of the picture may be searched for new faces, 1 being all of it at every size.
+    """
 
     skip: Skip | None = None
+    budget: float = 0.0
 
 
 class Cadence:
-    """Decides which frames are analysed and which faces are classified.
+    """Decides which frames are analysed, how much is searched in them, which faces are classified.
 
     `limit_fps` is the greatest number of frames analysed a second; it may be lowered while the board
     is hot, and is never taken for less than the configured `min_fps`.
@@ -47,23 +62,42 @@ class Cadence:
         """Whether a frame of `at` may be analysed; earlier ones are skipped for their rate."""
         return at >= self._due_at
 
-    def plan(self, at: float, motion: float, has_open_questions: bool) -> Plan:
-        """What to do with a frame in which a share `motion` of the picture has changed.
+    def plan(
+        self,
+        at: float,
+        motion: Motion,
+        tracks: Sequence[Track],
+        *,
+        is_settled: bool,
+        is_caught_up: bool,
+    ) -> Plan:
+        """What to do with a frame of `at`, given what has `motion` in it and the faces known.
 
-        Questions are open while a face is neither believed nor refused: then a picture that keeps
-        still is looked at all the same.
+        While faces are not settled (not believed yet, or missed) a picture that keeps still is
+        looked at all the same. The search is caught up when it has been everywhere in every way.
         """
         if not self.is_due(at):
             return Plan(Skip.RATE)
-        is_still = motion < self._config.motion_threshold
-        if is_still and not has_open_questions and at - self._looked_at < 1 / self._config.min_fps:
+        is_first = self._looked_at == float("-inf")
+        is_still = self._is_still(motion, tracks)
+        if is_still and is_settled and at - self._looked_at < 1 / self._config.min_fps:
             return Plan(Skip.STILL)
         # Counted from when the look was due, not from when its frame came, so that a camera of
         # 12.5 fps is looked at 10 times a second and not 6; a long gap earns no burst.
         interval_s = 1 / max(self.limit_fps, self._config.min_fps)
         self._due_at = max(self._due_at, at - interval_s) + interval_s
         self._looked_at = at
-        return Plan()
+        if is_first:
+            return Plan(budget=max(FIRST, self._config.search_share))
+        if is_still and is_settled:
+            return Plan(budget=LEAST)
+        return Plan(budget=self._config.search_share * (1.0 if is_caught_up else CATCH_UP))
+
+    def _is_still(self, motion: Motion, tracks: Sequence[Track]) -> bool:
+        """Whether too little has changed, and nothing at all where faces are."""
+        if motion.share >= self._config.motion_threshold:
+            return False
+        return not any(motion.touches(track.box) for track in tracks)
 
     def to_classify(
         self, tracks: Sequence[Track], settled: Collection[int], at: float

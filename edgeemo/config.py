@@ -133,12 +133,16 @@ class DetectConfig(Section):
 class TrackConfig(Section):
     """When a detection is believed, and how long a face is held without one."""
 
-    confirm_hits: int = Field(default=3, ge=1, le=20)
-    """Detections before a face gets its id."""
-    confirm_within: int = Field(default=5, ge=1, le=40)
+    confirm_hits: int = Field(default=2, ge=1, le=20)
+    """Detections before a face gets its id; one on which the two cascades don't agree counts half."""
+    confirm_within: int = Field(default=4, ge=1, le=40)
     """... within so many looks."""
-    hold_s: Seconds = 2.0
-    """How long a face is held that is not found again."""
+    probe_s: Seconds = 0.4
+    """A known face is looked for again after this long; one that was missed, at every look."""
+    hold_s: Seconds = 1.0
+    """How long a face is held that is neither found nor can be followed."""
+    follow_s: Seconds = 8.0
+    """How long a face is held that is not found but can be followed, such as a turned head."""
 
     @model_validator(mode="after")
     def _enough_looks(self) -> TrackConfig:
@@ -154,8 +158,10 @@ class CadenceConfig(Section):
     """At most so many frames a second are analysed, the rest skipped."""
     min_fps: float = Field(default=1.0, gt=0.0, le=120.0)
     """The floor, also when the board is hot or nothing moves."""
-    full_scan_s: Seconds = 2.0
+    full_scan_s: Seconds = 5.0
     """The whole picture is scanned at least this often while something moves."""
+    search_share: float = Field(default=0.1, gt=0.0, le=1000.0)
+    """How much of the picture is searched for new faces in one look: 1 is all of it at every size."""
     classify_s: Seconds = 0.4
     """A settled face is classified again after this long; a new or changing one sooner."""
     motion_threshold: Share = 0.01

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edgeemo.cadence import Cadence, Skip
-from edgeemo.config import Config
+from edgeemo.config import Config, DetectConfig
 from edgeemo.detector import HaarDetector
 from edgeemo.events import EventDiff
+from edgeemo.flow import follow
 from edgeemo.mood import Mood
-from edgeemo.motion import MotionGate
-from edgeemo.preprocess import to_grey
-from edgeemo.tracker import Tracker
-from edgeemo.types import Box, EmotionEvent, Face, Frame, Picture, Scores, Track
+from edgeemo.motion import Motion, MotionGate
+from edgeemo.search import Search
+from edgeemo.tracker import MIN_IOU, Place, Tracker
+from edgeemo.types import Box, Detection, EmotionEvent, Face, Frame, Picture, Scores, Track
+from edgeemo.view import View
 
 
 class Classifier(Protocol):
@@ -63,7 +65,9 @@ class Pipeline:
 
     def __init__(
         self,
+        detect: DetectConfig,
         gate: MotionGate,
+        quest: Search,
         cadence: Cadence,
         detector: HaarDetector,
         tracker: Tracker,
@@ -72,7 +76,10 @@ class Pipeline:
         events: EventDiff,
         clock: Callable[[], float],
     ) -> None:
+        self._detect = detect
         self._gate = gate
+        self._quest = quest
+        self._before: View | None = None
         self._cadence = cadence
         self._detector = detector
         self._tracker = tracker
@@ -91,24 +98,31 @@ class Pipeline:
 
     def step(self, frame: Frame) -> Look:
         """Look at the next frame, or don't: what is in it then, and what is to be told of it."""
-        self._stages = {}
-        self._size = frame.size
+        self._stages, self._size = {}, frame.size
         if not self._cadence.is_due(frame.at):
             return self._tell(frame, Skip.RATE)
         with self._stage("grey"):
-            grey = to_grey(frame.image if frame.luma is None else frame.luma)
-        with self._stage("motion"):
-            motion = self._gate.measure(grey)
-        plan = self._cadence.plan(frame.at, motion, bool(self._tracker.candidates))
+            view = View(frame)
+            motion = self._gate.compare(view.glance, frame.size)
+        tracks, is_caught_up = self._tracker.tracks, self._quest.is_caught_up
+        is_settled = self._tracker.is_settled and (bool(tracks) or is_caught_up)
+        plan = self._cadence.plan(
+            frame.at, motion, tracks, is_settled=is_settled, is_caught_up=is_caught_up
+        )
         if plan.skip:
             return self._tell(frame, plan.skip)
-        self._gate.accept()
-        with self._stage("detect"):
-            detections = self._detector.detect(grey, frame.size)
+        with self._stage("follow"):
+            self._follow(view, motion, frame.at)
+        with self._stage("probe"):
+            found, others = self._probe(view, frame.at)
+        with self._stage("search"):
+            others += self._search(view, motion, frame.at, plan.budget)
         with self._stage("track"):
-            self._tracker.update(detections, frame.at)
+            self._tracker.update(found, others, frame.at, frame.size)
         with self._stage("classify"):
             classified = self._classify(frame)
+        self._gate.accept(view.glance)
+        self._before = view
         return self._tell(frame, None, classified)
 
     def reset(self, at: float) -> tuple[EmotionEvent, ...]:
@@ -116,8 +130,57 @@ class Pipeline:
         self._gate.clear()
         self._cadence.clear()
         self._tracker.clear()
+        self._quest.clear()
+        self._before = None
         self._moods.clear()
         return self._events.advance((), self._size, at)
+
+    def _follow(self, view: View, motion: Motion, at: float) -> None:
+        """Carry the faces in whose boxes something moved to where they went."""
+        if self._before is None:
+            return
+        places: dict[int, Place | None] = {}
+        for track in self._tracker.tracks:
+            if not motion.touches(track.box):
+                places[track.id] = Place(track.box, track.angle)
+            else:
+                places[track.id] = follow(self._before, view, track.box, track.angle)
+        self._tracker.carry(places, at)
+
+    def _probe(self, view: View, at: float) -> tuple[dict[int, Detection | None], list[Detection]]:
+        """Look closely where the tracker wants it: what became of tracks by id, and of candidates."""
+        found: dict[int, Detection | None] = {}
+        others: list[Detection] = []
+        for face, box, angle, is_lost in self._tracker.probes(at):
+            if face is not None:
+                look = self._detector.refind if is_lost else self._detector.recognise
+                found[face] = look(view, box, angle)
+            elif detection := self._detector.confirm(view, box, angle):
+                others.append(detection)
+        return found, others
+
+    def _search(self, view: View, motion: Motion, at: float, budget: float) -> list[Detection]:
+        """Look for new faces in a share of the picture, where something moved first."""
+        known = [track.box for track in self._tracker.tracks]
+        self._quest.note(motion, known)
+        known += [candidate.box for candidate in self._tracker.candidates]
+        found: list[Detection] = []
+        for share in self._quest.take(at, self._smallest(), budget):
+            for box in self._detector.propose(view, share):
+                if any(box.iou(other) > MIN_IOU for other in known) or self._is_excluded(box):
+                    continue
+                if detection := self._detector.confirm(view, box, share.angle):
+                    found.append(detection)
+                    known.append(detection.box)
+        return found
+
+    def _smallest(self) -> float:
+        return max(self._detect.min_face_px, self._detect.min_face_share * self._size[1])
+
+    def _is_excluded(self, box: Box) -> bool:
+        x, y = box.center[0] / self._size[0], box.center[1] / self._size[1]
+        zones = self._detect.exclude
+        return any(a <= x <= a + w and b <= y <= b + h for a, b, w, h in zones)
 
     def _classify(self, frame: Frame) -> int:
         """Feed the moods of the faces that it is time for; returns how many those are."""
@@ -139,7 +202,7 @@ class Pipeline:
         with self._stage("tell"):
             faces = tuple(self._face(track, frame.at) for track in self._tracker.tracks)
             events = self._events.advance(faces, frame.size, frame.at)
-        refused = Counter() if skipped else self._tracker.refused + self._detector.refused
+        refused = Counter() if skipped else self._tracker.refused.copy()
         return Look(
             index=frame.index,
             at=frame.at,
@@ -162,6 +225,16 @@ class Pipeline:
         start = self._clock()
         yield
         self._stages[name] = self._clock() - start
+
+
+LOOK_AT_EVERYTHING: Mapping[str, float] = {
+    "max_fps": 120.0,
+    "motion_threshold": 0.0,
+    "classify_s": 1e-3,
+    "full_scan_s": 1e-3,
+    "search_share": 1000.0,
+}
+"""Settings of the cadence under which every frame is analysed and searched in every way."""
 
 
 def build_pipeline(
@@ -187,15 +260,16 @@ def build_pipeline(
         RuntimeMissingError: no TFLite runtime or no cascade files.
     """
     if thorough or exhaustive:
-        cadence = {"max_fps": 120.0, "motion_threshold": 0.0, "classify_s": 1e-3}
-        config = config.model_copy(update={"cadence": config.cadence.model_copy(update=cadence)})
+        config = _changed(config, "cadence", LOOK_AT_EVERYTHING)
+        config = _changed(config, "track", {"probe_s": 1e-3})
     if thorough:
-        track = {"confirm_hits": 1, "confirm_within": 1}
-        config = config.model_copy(update={"track": config.track.model_copy(update=track)})
+        config = _changed(config, "track", {"confirm_hits": 1, "confirm_within": 1})
     return Pipeline(
+        detect=config.detect,
         gate=MotionGate(),
+        quest=Search(config.cadence.full_scan_s),
         cadence=Cadence(config.cadence),
-        detector=HaarDetector(config.detect),
+        detector=HaarDetector(),
         tracker=Tracker(config.track, 1 if config.detect.largest_only else config.detect.max_faces),
         classifier=classifier or _load_classifier(config),
         mood=lambda scores, at: Mood(config.mood, scores, at),
@@ -208,3 +282,8 @@ def _load_classifier(config: Config) -> Classifier:
     from edgeemo.classifier import TFLiteClassifier  # late: tests inject one without a runtime
 
     return TFLiteClassifier(config.model)
+
+
+def _changed(config: Config, section: str, values: Mapping[str, float]) -> Config:
+    changed = getattr(config, section).model_copy(update=dict(values))
+    return config.model_copy(update={section: changed})

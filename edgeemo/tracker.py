@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from edgeemo.config import TrackConfig
 from edgeemo.types import Box, Detection, Track
@@ -15,6 +16,35 @@ MIN_IOU = 0.2
 differ by up to a quarter in side between looks: concentric squares of 1 and 1.25 overlap by 0.64,
 and a shift of a third of a side on top of it leaves 0.3."""
 
+SAME_FACE = 0.4
+"""Overlap from which two tracks can only be of one face."""
+
+BLEND = 0.5
+"""Weight of a new detection against the place that the face was followed to: half of Haar's jitter."""
+
+TRIES = (0.0, 25.0, -25.0)
+"""Degrees beside a face's last known tilt at which it is looked for, one after the other, when it
+was not found there."""
+
+
+class Place(NamedTuple):
+    """Where a face was followed to: its box, its tilt in degrees clockwise."""
+
+    box: Box
+    angle: float
+
+
+class Probe(NamedTuple):
+    """A place where a close look for a face is wanted: of a track, or (`face` None) a candidate.
+
+    One that is lost may be anywhere around.
+    """
+
+    face: int | None
+    box: Box
+    angle: float
+    is_lost: bool = False
+
 
 @dataclass(slots=True)
 class _Candidate:
@@ -22,129 +52,194 @@ class _Candidate:
 
     detection: Detection
     since: float
-    looks: list[bool] = field(default_factory=lambda: [True])
+    looks: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A face that is believed; how often it was missed, and since when it can't be followed."""
+
+    track: Track
+    misses: int = 0
+    lost_at: float | None = None
 
 
 class Tracker:
     """Keeps one id per face.
 
-    A face gets its id when `confirm_hits` of its last `confirm_within` looks found it; it loses it
-    when none has found it for `hold_s`. Between them its box goes where it is carried to.
-    `refused` counts, by cause, the candidates that came to nothing since the last `update`.
+    A face gets its id when the scores of its last `confirm_within` looks sum up to `confirm_hits`
+    (1 is a detection on which both cascades agree). It loses it when it was not found for `hold_s`
+    after it could not be followed any more, or for `follow_s` at all. `refused` counts, by cause, the
+    candidates that came to nothing in the last `update`.
     """
 
     def __init__(self, config: TrackConfig, max_faces: int = 8) -> None:
         self._config = config
         self._max_faces = max_faces
         self._ids = itertools.count(1)
-        self._tracks: dict[int, Track] = {}
+        self._held: dict[int, _Held] = {}
         self._candidates: list[_Candidate] = []
         self.refused: Counter[str] = Counter()
 
     @property
     def tracks(self) -> tuple[Track, ...]:
         """The faces that are believed, oldest first."""
-        return tuple(self._tracks.values())
+        return tuple(held.track for held in self._held.values())
 
     @property
     def candidates(self) -> tuple[Detection, ...]:
-        """Where something was seen that is not believed yet."""
+        """What was seen but is not believed yet."""
         return tuple(candidate.detection for candidate in self._candidates)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every face in view was found at its last probe, and none waits to be believed."""
+        return not self._candidates and not any(held.misses for held in self._held.values())
 
     def clear(self) -> None:
         """Forget everyone; ids are not used again."""
-        self._tracks.clear()
+        self._held.clear()
         self._candidates.clear()
 
-    def carry(self, places: Mapping[int, tuple[Box, float]]) -> None:
-        """Move tracks, by id, to the (box, angle) that they were followed to; nobody is seen by it."""
-        for face, (box, angle) in places.items():
-            self._tracks[face] = replace(self._tracks[face], box=box, angle=angle)
+    def probes(self, at: float) -> Iterator[Probe]:
+        """Where to look closely in a look at `at`: at candidates, and at tracks that are due."""
+        for candidate in self._candidates:
+            yield Probe(None, candidate.detection.box, candidate.detection.angle)
+        for face, held in self._held.items():
+            if held.misses or at - held.track.seen_at >= self._config.probe_s:
+                offset = TRIES[held.misses % len(TRIES)]
+                yield Probe(
+                    face, held.track.box, held.track.angle + offset, held.lost_at is not None
+                )
 
-    def update(self, detections: Sequence[Detection], at: float) -> None:
-        """Take in all faces found by one look at `at` (monotonic seconds)."""
+    def carry(self, places: Mapping[int, Place | None], at: float) -> None:
+        """Move tracks, by id, to where they were followed; None for those that were lost there.
+
+        What is followed after that is what stood behind the face, so only a detection ends it.
+        """
+        for face, place in places.items():
+            held = self._held[face]
+            if held.lost_at is not None:
+                continue
+            if place is None:
+                held.lost_at = at
+            else:
+                held.track = replace(held.track, box=place.box, angle=place.angle)
+
+    def update(
+        self,
+        found: Mapping[int, Detection | None],
+        others: Sequence[Detection],
+        at: float,
+        size: tuple[int, int],
+    ) -> None:
+        """Take in one look.
+
+        Args:
+            found: what the probes of tracks found, by id; None for a miss.
+            others: what was found elsewhere.
+            at: when, in monotonic seconds.
+            size: (width, height) of the picture in pixels; a face that is followed out of it is gone.
+        """
         self.refused.clear()
-        rest = self._recognise(detections, at)
-        rest = self._recall(rest)
-        self._candidates += [_Candidate(detection, at) for detection in rest]
+        for face, detection in found.items():
+            self._see(self._held[face], detection, at)
+        rest = self._recognise(others, at)
+        self._recall(rest, at)
         self._promote(at)
-        self._release(at)
+        self._release(at, size)
+
+    def _see(self, held: _Held, detection: Detection | None, at: float) -> None:
+        if detection is None:
+            held.misses += 1
+            return
+        held.misses, held.lost_at = 0, None
+        box = _blend(held.track.box, detection.box)
+        held.track = replace(held.track, box=box, angle=detection.angle, seen_at=at)
 
     def _recognise(self, detections: Sequence[Detection], at: float) -> list[Detection]:
         """Give tracks the detections that are theirs; returns the others."""
-        boxes = {face: track.box for face, track in self._tracks.items()}
+        boxes = {face: held.track.box for face, held in self._held.items()}
         pairs, rest = _match(boxes, detections)
-        for face, found in pairs.items():
-            track = self._tracks[face]
-            self._tracks[face] = replace(track, box=found.box, angle=found.angle, seen_at=at)
-        return rest
+        for face, detection in pairs.items():
+            self._see(self._held[face], detection, at)
+        return [d for d in rest if all(box.iou(d.box) < MIN_IOU for box in boxes.values())]
 
-    def _recall(self, detections: Sequence[Detection]) -> list[Detection]:
-        """Count a look for every candidate; returns the detections of none of them."""
+    def _recall(self, detections: Sequence[Detection], at: float) -> None:
+        """Count a look for every candidate; what belongs to none becomes a new one."""
         boxes = {i: c.detection.box for i, c in enumerate(self._candidates)}
         pairs, rest = _match(boxes, detections)
         for i, candidate in enumerate(self._candidates):
-            candidate.looks.append(i in pairs)
             candidate.detection = pairs.get(i, candidate.detection)
-        return rest
+            candidate.looks.append(pairs[i].score if i in pairs else 0.0)
+        self._candidates += [_Candidate(found, at, [found.score]) for found in rest]
 
     def _promote(self, at: float) -> None:
         """Make tracks of the candidates seen often enough; drop those that can't be any more."""
         waiting = []
         for candidate in self._candidates:
-            recent = candidate.looks[-self._config.confirm_within :]
-            if sum(recent) >= self._config.confirm_hits:
+            if sum(candidate.looks) >= self._config.confirm_hits:
                 self._admit(candidate, at)
-            elif any(recent[1:]) or len(recent) < self._config.confirm_within:
+            elif len(candidate.looks) < self._config.confirm_within:
                 waiting.append(candidate)
             else:
                 self.refused["unconfirmed"] += 1
         self._candidates = waiting
 
     def _admit(self, candidate: _Candidate, at: float) -> None:
-        if len(self._tracks) >= self._max_faces and not self._make_room(candidate.detection.box):
+        if len(self._held) >= self._max_faces and not self._make_room(candidate.detection.box):
             self.refused["crowd"] += 1
             return
         face, found = next(self._ids), candidate.detection
-        self._tracks[face] = Track(face, found.box, candidate.since, at, found.angle)
+        self._held[face] = _Held(Track(face, found.box, candidate.since, at, found.angle))
 
     def _make_room(self, box: Box) -> bool:
-        """Let the smallest track go if the newcomer is clearly larger, so that equals don't alternate."""
-        smallest = min(self._tracks.values(), key=lambda track: track.box.area)
+        """Let the smallest track go if the newcomer is clearly larger: equals must not alternate."""
+        smallest = min((held.track for held in self._held.values()), key=lambda t: t.box.area)
         if box.area < 1.5 * smallest.box.area:
             return False
-        del self._tracks[smallest.id]
+        del self._held[smallest.id]
         return True
 
-    def _release(self, at: float) -> None:
-        hold_s = self._config.hold_s
-        kept = {i: t for i, t in self._tracks.items() if at - t.seen_at <= hold_s}
-        self._tracks = kept
+    def _release(self, at: float, size: tuple[int, int]) -> None:
+        for face in [f for f, held in self._held.items() if self._is_gone(held, at, size)]:
+            del self._held[face]
+        for face in set(_doubles([held.track for held in self._held.values()])):
+            del self._held[face]
+
+    def _is_gone(self, held: _Held, at: float, size: tuple[int, int]) -> bool:
+        track = held.track
+        if at - track.seen_at > self._config.follow_s:
+            return True
+        if held.lost_at is not None and at - held.lost_at > self._config.hold_s:
+            return True
+        return track.box.clip(*size).area < 0.5 * track.box.area
+
+
+def _blend(old: Box, new: Box) -> Box:
+    return Box(*(a + BLEND * (b - a) for a, b in zip(old, new, strict=True)))
+
+
+def _doubles(tracks: Sequence[Track]) -> Iterator[int]:
+    """Of tracks that lie on one face, the ids of those not seen as lately, or younger."""
+    for one, other in itertools.combinations(tracks, 2):
+        if one.box.iou(other.box) > SAME_FACE:
+            yield min(one, other, key=lambda track: (track.seen_at, -track.id)).id
 
 
 def _match(
     boxes: Mapping[int, Box], detections: Sequence[Detection]
 ) -> tuple[dict[int, Detection], list[Detection]]:
     """Pair boxes with detections, the best overlap first; returns pairs by key, and the unpaired."""
-    overlaps = (
-        (box.iou(found.box), key, index)
+    overlaps = [
+        (-box.iou(found.box), key, index)
         for key, box in boxes.items()
         for index, found in enumerate(detections)
-    )
+    ]
     pairs: dict[int, Detection] = {}
     taken: set[int] = set()
-    for overlap, key, index in sorted(overlaps, key=_by_overlap):
-        if overlap >= MIN_IOU and key not in pairs and index not in taken:
+    for overlap, key, index in sorted(overlaps):
+        if -overlap >= MIN_IOU and key not in pairs and index not in taken:
             pairs[key] = detections[index]
             taken.add(index)
-    return pairs, _without(detections, taken)
-
-
-def _by_overlap(pair: tuple[float, int, int]) -> tuple[float, int, int]:
-    overlap, key, index = pair
-    return -overlap, key, index
-
-
-def _without(detections: Sequence[Detection], taken: Iterable[int]) -> list[Detection]:
-    gone = set(taken)
-    return [found for index, found in enumerate(detections) if index not in gone]
+    return pairs, [found for index, found in enumerate(detections) if index not in taken]

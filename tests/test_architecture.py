@@ -13,9 +13,20 @@ PACKAGE = ROOT / "edgeemo"
 
 FLOORS = (
     {"types", "errors"},
-    {"address", "config", "configfile", "sidecar", "preprocess", "quant", "backoff"},
+    {
+        "address",
+        "config",
+        "configfile",
+        "sidecar",
+        "preprocess",
+        "quant",
+        "backoff",
+        "motion",
+        "view",
+    },
     {
         "tracker",
+        "search",
         "cadence",
         "mood",
         "events",
@@ -28,7 +39,17 @@ FLOORS = (
         "telemetry",
     },
     {
-        *("sources", "mailbox", "capture", "detector", "classifier", "mqtt", "outbox", "systemd"),
+        *(
+            "sources",
+            "mailbox",
+            "capture",
+            "detector",
+            "flow",
+            "classifier",
+            "mqtt",
+            "outbox",
+            "systemd",
+        ),
         *("thermal", "clock", "demobroker", "annotate", "pause", "complaint"),
         *("broker", "brokerprobe", "brokerwatch", "visit", "connection", "courier", "salvage"),
     },
