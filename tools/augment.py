@@ -24,6 +24,8 @@ class Augmentation:
 
     zoom: tuple[float, float] = (1.0, 1.0)
     """Side of the crop relative to the picture; below 1 the face gets larger."""
+    stretch: float = 0.0
+    """How much taller or flatter the crop may be than square."""
     shift: float = 0.0
     rotation: float = 0.0
     shear: float = 0.0
@@ -53,7 +55,8 @@ class Augmentation:
     def _move(self, picture: Picture, random: np.random.Generator) -> Picture:
         """Zoom, turn, shear, shift and flip in a single resampling."""
         height, width = picture.shape[:2]
-        zoom = random.uniform(*self.zoom) * np.array([1.0, random.uniform(0.95, 1.05)])
+        side = random.uniform(*self.zoom)
+        zoom = side, side * random.uniform(1 - self.stretch, 1 + self.stretch)
         turn = np.deg2rad(random.uniform(-self.rotation, self.rotation))
         shear = random.uniform(-self.shear, self.shear)
         shift = random.uniform(-self.shift, self.shift, 2) * (width, height)

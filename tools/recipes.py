@@ -79,6 +79,7 @@ def _teacher(size: tuple[int, int], channels: int, heads: Mapping[str, int]) -> 
 
 HAAR_JITTER = Augmentation(
     zoom=(0.8, 1.2),
+    stretch=0.05,
     shift=0.07,
     rotation=15.0,
     flip=0.5,

@@ -1,0 +1,190 @@
+"""Labelled faces from folders, Kaggle's csv and FER+ votes, and what is said of faulty ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import toyfaces
+from dataset import FER2013, Faces, canonical, load, relabel, without_copies
+
+from edgeemo.errors import InputError
+
+
+def test_load_takes_the_labels_from_the_folders(tmp_path: Path) -> None:
+    """Every folder is a label, every picture in it one face."""
+    faces = load(toyfaces.folders(tmp_path, 2, ("sad", "happy")))
+    assert (faces.names, faces.labels.tolist()) == (("happy", "sad"), [0, 0, 1, 1])
+    assert faces.keys == ("happy/0.png", "happy/1.png", "sad/0.png", "sad/1.png")
+    assert faces.problems == ()
+
+
+def test_load_puts_folders_of_one_emotion_together(tmp_path: Path) -> None:
+    """Spellings of the same emotion are one label."""
+    toyfaces.folders(tmp_path, 1, ("angry",))
+    (tmp_path / "angry").rename(tmp_path / "Anger")
+    toyfaces.folders(tmp_path, 1, ("angry",))
+    assert load(tmp_path).names == ("angry",)
+
+
+def test_load_lists_every_fault_of_a_folder(tmp_path: Path) -> None:
+    """A broken picture, an empty one and an empty label do not end the reading."""
+    toyfaces.folders(tmp_path, 1, ("happy",))
+    (tmp_path / "happy" / "broken.png").write_bytes(b"no picture at all")
+    (tmp_path / "happy" / "empty.jpg").write_bytes(b"")
+    (tmp_path / "sad").mkdir()
+    faces = load(tmp_path)
+    assert len(faces) == 1
+    assert faces.problems == (
+        f"{tmp_path}/happy/broken.png: not a readable picture",
+        f"{tmp_path}/happy/empty.jpg: not a readable picture",
+        f"{tmp_path}/sad: no picture of this label",
+    )
+
+
+def test_load_keeps_colours_when_asked(tmp_path: Path) -> None:
+    """A colour picture is grey by default and blue-green-red on demand."""
+    (tmp_path / "happy").mkdir()
+    cv2.imwrite(str(tmp_path / "happy" / "1.png"), np.full((20, 30, 3), (10, 20, 30), np.uint8))
+    assert load(tmp_path).pictures[0].shape == (20, 30)
+    assert load(tmp_path, color=True).pictures[0][0, 0].tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda _: None, "no such file or folder"),
+        (lambda path: path.mkdir(), "needs one folder per label"),
+        (lambda path: (path / "happy").mkdir(parents=True), "no usable picture"),
+        (lambda path: path.write_text("a,b\n1,2\n"), "no column emotion, pixels; found a, b"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00"), "can't decode"),
+    ],
+)
+def test_load_says_what_is_wrong_with_the_whole(tmp_path: Path, make, message: str) -> None:  # type: ignore[no-untyped-def]  # lambdas of a table
+    """Data of which nothing can be used is one clear error."""
+    make(tmp_path / "data")
+    with pytest.raises(InputError, match=message):
+        load(tmp_path / "data")
+
+
+def test_load_reads_kaggles_csv(tmp_path: Path) -> None:
+    """Labels by their number, pixels as a square, and only the wanted split."""
+    rows = [("happy", "Training"), ("sad", "PublicTest"), ("fear", "Training")]
+    path = toyfaces.kaggle(tmp_path / "fer.csv", rows)
+    faces = load(path, usage="Training")
+    assert faces.names == FER2013
+    assert faces.labels.tolist() == [3, 2]
+    assert faces.keys == ("0", "2")
+    expected = toyfaces.draw("happy", np.random.default_rng(0))
+    assert np.array_equal(faces.pictures[0], expected)
+
+
+def test_load_lists_every_fault_of_a_csv(tmp_path: Path) -> None:
+    """Bad rows and labels without a picture are listed; the rest is read."""
+    good = " ".join(["7"] * 64)
+    lines = [
+        "emotion,pixels,Usage",
+        *(f"{label},{good},Training" for label in range(6)),
+        "9," + good + ",Training",
+        "x," + good + ",Training",
+        "1,1 2 3,Training",
+        "1," + good[:-1] + "300,Training",
+        "1",
+    ]
+    path = tmp_path / "fer.csv"
+    path.write_text("\n".join(lines))
+    faces = load(path)
+    assert len(faces) == 6
+    assert [p.removeprefix(f"{path}: ") for p in faces.problems] == [
+        "row 6: emotion is 9; allowed: 0 to 6",
+        "row 7: emotion and pixels must be whole numbers",
+        "row 8: 3 pixels are no square picture",
+        "row 9: pixels must be 0 to 255",
+        "row 10: emotion and pixels must be whole numbers",
+        "no picture of neutral",
+    ]
+
+
+def test_load_matches_votes_by_path(tmp_path: Path) -> None:
+    """A FER+ csv with paths is matched to the folder; a picture that it lacks has no votes."""
+    root = toyfaces.folders(tmp_path / "faces", 2, ("happy",))
+    table = toyfaces.votes(tmp_path / "votes.csv", [("happy/1.png", {"happiness": 9, "NF": 1})])
+    faces = load(root, ferplus=table)
+    assert faces.votes is not None
+    assert faces.votes.tolist() == [[0] * 10, [0, 9, 0, 0, 0, 0, 0, 0, 0, 1]]
+    assert faces.problems == (f"{table}: no votes for 1 of 2 pictures",)
+
+
+def test_load_matches_votes_row_by_row(tmp_path: Path) -> None:
+    """A FER+ csv without paths goes with Kaggle's rows, also when a split is picked."""
+    path = toyfaces.kaggle(tmp_path / "fer.csv", [("happy", "Training"), ("sad", "PublicTest")])
+    table = toyfaces.votes(tmp_path / "v.csv", [("", {"fear": 3}), ("", {"sadness": 8})])
+    faces = load(path, ferplus=table, usage="PublicTest")
+    assert faces.votes is not None
+    assert faces.votes.tolist() == [[0, 0, 0, 8, 0, 0, 0, 0, 0, 0]]
+
+
+def test_load_refuses_votes_for_other_pictures(tmp_path: Path) -> None:
+    """Votes of which none fits are the wrong file, not a detail."""
+    root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
+    table = toyfaces.votes(tmp_path / "votes.csv", [("other/1.png", {"fear": 3})])
+    with pytest.raises(InputError, match=r"names none of the pictures \(such as happy/0.png\)"):
+        load(root, ferplus=table)
+
+
+def test_relabel_merges_and_reorders(tmp_path: Path) -> None:
+    """Disgust becomes anger; the order is the wanted one; what has no place is left out and said."""
+    faces = load(toyfaces.folders(tmp_path, 2, ("angry", "disgust", "fear")))
+    merged = relabel(faces, ("fear", "angry"), {"disgust": "angry"})
+    assert merged.names == ("fear", "angry")
+    assert merged.labels.tolist() == [1, 1, 1, 1, 0, 0]
+    few = relabel(faces, ("fear",))
+    assert len(few) == 2
+    assert few.problems == (
+        "2 pictures of angry left out: no such label",
+        "2 pictures of disgust left out: no such label",
+    )
+
+
+def test_without_copies_drops_what_stands_in_the_test() -> None:
+    """A picture that is byte for byte in the other set goes, a similar one stays."""
+    same, near = np.zeros((8, 8), np.uint8), np.ones((8, 8), np.uint8)
+    train = Faces([same, near], np.array([0, 0]), ("a",), ("1", "2"))
+    test = Faces([same], np.array([0]), ("a",), ("3",))
+    assert without_copies(train, test).keys == ("2",)
+
+
+def test_split_holds_a_share_of_every_label(tmp_path: Path) -> None:
+    """The split is stratified, complete, and the same for a seed."""
+    faces = load(toyfaces.folders(tmp_path, 10, ("happy", "sad")))
+    rest, held = faces.split(0.3, seed=5)
+    assert np.bincount(held.labels).tolist() == [3, 3]
+    assert sorted(rest.keys + held.keys) == sorted(faces.keys)
+    assert faces.split(0.3, seed=5)[1].keys == held.keys
+    assert faces.split(0.3, seed=6)[1].keys != held.keys
+
+
+def test_stack_brings_pictures_to_one_shape() -> None:
+    """Any size, grey or colour, becomes (n, height, width, channels) in red-green-blue."""
+    colour = np.full((10, 10, 3), (1, 2, 3), np.uint8)
+    faces = Faces([colour, np.full((9, 4), 7, np.uint8)], np.array([0, 0]), ("a",), ("1", "2"))
+    stacked = faces.stack((6, 8), 3)
+    assert stacked.shape == (2, 8, 6, 3)
+    assert stacked[0, 0, 0].tolist() == [3, 2, 1]
+    assert stacked[1, 0, 0].tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("Anger", "angry"),
+        (" Happiness ", "happy"),
+        ("neutral", "neutral"),
+        ("Very Sad", "very_sad"),
+    ],
+)
+def test_canonical_spells_labels_alike(given: str, name: str) -> None:
+    """Spellings that people use come out as this project's."""
+    assert canonical(given) == name
