@@ -1,0 +1,75 @@
+"""The discovery message, as Home Assistant's documentation of device discovery asks for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from examples import LABELS
+
+from edgeemo.homeassistant import discovery, discovery_topic
+from edgeemo.messages import Topics
+
+TOPICS = Topics("edgeemo", "Porch-1", "door")
+ENTITIES = discovery(TOPICS, LABELS, "1.2.3", "Raspberry Pi 4")
+COMPONENTS: dict[str, Any] = ENTITIES["components"]
+
+REQUIRED = {
+    "sensor": {"state_topic"},
+    "binary_sensor": {"state_topic"},
+    "event": {"state_topic", "event_types"},
+    "switch": {"state_topic", "command_topic"},
+}
+
+
+def test_discovery_goes_where_home_assistant_looks_for_devices() -> None:
+    """homeassistant/device/<id>/config."""
+    assert discovery_topic("homeassistant", "porch") == "homeassistant/device/porch/config"
+
+
+def test_discovery_names_device_and_origin() -> None:
+    """Both are required; the device's identifier is what holds its entities together."""
+    assert (ENTITIES["device"]["identifiers"], ENTITIES["origin"]["name"]) == (
+        ["edgeemo_Porch-1"],
+        "edgeemo",
+    )
+
+
+@pytest.mark.parametrize("key", COMPONENTS)
+def test_discovery_entity_is_complete(key: str) -> None:
+    """A platform, what it requires, an id for ever and one to begin with, and when it is available."""
+    entity = COMPONENTS[key]
+    assert REQUIRED[entity["platform"]] <= entity.keys()
+    assert entity["unique_id"] == f"edgeemo_Porch-1_{key}"
+    assert entity["default_entity_id"] == f"{entity['platform']}.edgeemo_porch_1_{key}"
+    assert entity["availability_mode"] == "all"
+    assert entity["availability"][0]["topic"] == "edgeemo/Porch-1/status"
+
+
+def test_discovery_emotion_is_an_enumeration_of_everything_it_can_be() -> None:
+    """Labels, uncertain, nobody."""
+    emotion = COMPONENTS["door_emotion"]
+    assert (emotion["device_class"], emotion["options"]) == (
+        "enum",
+        ["happy", "neutral", "sad", "uncertain", "no_face"],
+    )
+
+
+def test_discovery_switch_and_diagnostics_outlive_the_camera() -> None:
+    """What the camera sees needs the camera; what switches it on must not."""
+    topics = {k: [a["topic"] for a in c["availability"]] for k, c in COMPONENTS.items()}
+    camera = "edgeemo/Porch-1/door/availability"
+    needing = {key for key, where in topics.items() if camera in where}
+    assert needing == {"door_emotion", "door_faces", "door_occupancy", "door_event"}
+
+
+def test_discovery_makes_no_attributes_that_change_with_every_message() -> None:
+    """They would fill the recorder; the event entity takes four fields of the event and no more."""
+    assert not any("json_attributes_topic" in c for c in COMPONENTS.values())
+    assert "scores" not in COMPONENTS["door_event"]["value_template"]
+
+
+def test_discovery_is_small_json() -> None:
+    """It is sent at every connect; brokers on small machines limit messages."""
+    assert len(json.dumps(ENTITIES)) < 8192
