@@ -63,12 +63,9 @@ def _embedded(config: Config, stack: ExitStack) -> tuple[str, ...]:
         from edgeemo.demobroker import DemoBroker  # late: an extra that a device has not installed
 
         broker = stack.enter_context(DemoBroker())
-        added += [f"mqtt.host={broker.host}", f"mqtt.port={broker.port}", "mqtt.protocol=3.1.1"]
-        where = "" if broker.port == 1883 else f" -p {broker.port}"
-        logger.info(
-            "no broker is named: brought one up on %s:%d; listen in a second terminal with\n"
-            "    mosquitto_sub -t '%s/#' -v%s\n    %s watch --set mqtt.host=%s --set mqtt.port=%d",
-            *(broker.host, broker.port, config.mqtt.prefix, where),
-            *(sys.argv[0], broker.host, broker.port),
-        )
+        address = [f"mqtt.host={broker.host}", f"mqtt.port={broker.port}", "mqtt.protocol=3.1.1"]
+        added += address
+        logger.info("no broker is named: brought one up; listen in a second terminal with")
+        logger.info("    mosquitto_sub -p %d -t '%s/#' -v", broker.port, config.mqtt.prefix)
+        logger.info("    %s watch --set %s", sys.argv[0], " --set ".join(address))
     return tuple(added)
