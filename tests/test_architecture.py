@@ -21,10 +21,10 @@ FLOORS = (
         "preprocess",
         "quant",
         "backoff",
-        "motion",
         "view",
     },
     {
+        "motion",
         "tracker",
         "search",
         "cadence",
@@ -114,6 +114,9 @@ ALLOWED_SIDEWAYS = {
     "config": {"address"},
     "configfile": {"address", "config"},
     "preprocess": {"sidecar"},
+    "view": {"preprocess"},
+    "search": {"motion"},
+    "cadence": {"motion"},
     "homeassistant": {"messages"},
     "commands": {"messages", "homeassistant"},
     # From the socket up to what the daemon calls: each knows only those before it.
