@@ -308,7 +308,7 @@ main() {
     look_around
     choose_set
     if [[ ! $dry_run ]]; then
-        exec 9>/run/lock/edgeemo-install
+        exec 9>/run/edgeemo-install.lock
         flock --nonblock 9 || fail "another installation is running"
     fi
     old=$(basename "$(readlink "$ROOT/current" || true)")

@@ -54,7 +54,11 @@ class Machine:
         enter = ["nsenter", "--target", str(self._leader), "--all", "--wdns=/"]
         done = subprocess.run(
             [*enter, "/usr/bin/env", *command],
-            env={**_pip_settings(), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+            env={
+                **_pip_settings(),
+                "PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "LANG": "C.UTF-8",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

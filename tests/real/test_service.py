@@ -1,0 +1,318 @@
+"""edgeemo as people use it: installed from nothing, run by a real systemd, upgraded, taken away.
+
+The tests of this file are one story of one machine, told in order: each begins where the one
+before it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from real.broker import HOST, Listener, mosquitto
+from real.machine import SOURCE, Machine, booted_machine, wait_until
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("machine")]
+
+UNIT = "edgeemo.service"
+CONFIG = "/etc/edgeemo/config.yaml"
+BASE = "edgeemo/attic/camera"
+
+TEMPORARY = {"/tmp", "/var/tmp", "/dev/shm"}
+"""The first two are the service's own; all are gone with it or at the next boot."""
+
+WATCHDOG_S = 3
+QUICK_WATCHDOG = f"[Service]\nWatchdogSec={WATCHDOG_S}\n"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A Debian machine without edgeemo, but with its sources."""
+    with booted_machine(tmp_path_factory.mktemp("machine")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A broker's port."""
+    with mosquitto(tmp_path_factory.mktemp("broker")) as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def listener(port: int) -> Iterator[Listener]:
+    """Who hears all that the service says."""
+    hearing = Listener(port)
+    yield hearing
+    hearing.close()
+
+
+@pytest.fixture(scope="module")
+def settings(port: int) -> str:
+    """A configuration with the demo as camera and the broker."""
+    return f"device: attic\ncamera:\n  source: demo\nmqtt:\n  host: {HOST}\n  port: {port}\n"
+
+
+def main_pid(machine: Machine) -> str:
+    """The process that systemd watches."""
+    return machine.show(UNIT, "MainPID")
+
+
+def environment_in_use(machine: Machine) -> str:
+    """The folder that `current` leads to."""
+    return machine.run("readlink", "/opt/edgeemo/current").strip()
+
+
+def test_installer_installs_from_nothing(machine: Machine) -> None:
+    """A bare Debian gets an environment that found a face, settings, units and a command."""
+    output = machine.run("bash", f"{SOURCE}/install.sh", timeout_s=600)
+    assert "a face was found in the demo" in output
+    assert "==> installed. Next:" in output
+    assert machine.run("edgeemo", "--version").startswith("edgeemo")
+    assert machine.run("systemctl", "is-enabled", UNIT).strip() == "enabled"
+
+
+def test_installer_keeps_settings_from_others(machine: Machine) -> None:
+    """A password in the settings can be read by root and the service alone."""
+    listing = machine.run("stat", "-c", "%A %U:%G", CONFIG, "/etc/edgeemo", "/etc/edgeemo/secrets")
+    assert listing.split("\n")[:3] == [
+        "-rw-r----- root:edgeemo",
+        "drwxr-x--- root:edgeemo",
+        "drwx------ root:root",
+    ]
+
+
+def test_service_starts_and_publishes_events(
+    machine: Machine, listener: Listener, settings: str
+) -> None:
+    """`systemctl start` comes back when the pipeline turns, and events reach the broker."""
+    machine.write(CONFIG, settings)
+    machine.run("systemctl", "start", UNIT)
+    assert machine.show(UNIT, "ActiveState") == "active"
+    wait_until(lambda: len(listener.all(f"{BASE}/event")) >= 2, "two events")
+    assert listener.objects(f"{BASE}/event")[0]["event_type"] == "appeared"
+    assert listener.last("edgeemo/attic/status") == "online"
+    assert listener.last(f"{BASE}/availability") == "online"
+
+
+def test_service_shows_what_it_sees(machine: Machine) -> None:
+    """`systemctl status` has a line of the daemon's own."""
+    assert machine.show(UNIT, "StatusText") != ""
+
+
+def test_service_runs_the_network_with_xnnpack(machine: Machine) -> None:
+    """The sandbox leaves the fast kernels on: LiteRT says so as it makes them."""
+    assert "XNNPACK delegate" in machine.journal(UNIT)
+
+
+def test_service_writes_to_the_journal_as_it_wants(machine: Machine) -> None:
+    """Lines have priorities of their own, no time stamps, and are not one a frame."""
+    said = machine.run(
+        *("journalctl", "--no-pager", "-u", UNIT, "-o", "json", "--output-fields=PRIORITY,MESSAGE")
+    )
+    assert '"PRIORITY":"6"' in said
+    lines = machine.journal(UNIT).splitlines()
+    assert not [line for line in lines if line.startswith("<") or line[2:3] == line[5:6] == ":"]
+    assert len(lines) < 60
+
+
+def test_service_can_write_to_its_state_alone(machine: Machine) -> None:
+    """In its sandbox the service's user can write to its state, to temporary folders, and to nothing else."""
+    inside = ["nsenter", "-t", main_pid(machine), "-m", "--wdns=/"]
+    as_service = ["setpriv", "--reuid=edgeemo", "--regid=edgeemo", "--init-groups"]
+    places = "/etc /home /media /mnt /opt /root /run /srv /tmp /usr/local /var /dev/shm"
+    search = f"find {places} ( -type f -o -type d ) -writable 2>/dev/null".replace("(", r"\(")
+    command = ["sh", "-c", search.replace(" )", r" \)")]
+    found = set(machine.run(*inside, *as_service, *command, check=False).split())
+    assert {path for path in found if not path.startswith("/var/lib/edgeemo")} <= TEMPORARY
+    assert "/var/lib/edgeemo" in found
+
+
+def test_service_reads_its_settings_again(
+    machine: Machine, listener: Listener, settings: str
+) -> None:
+    """`systemctl reload` takes up what can change, in the same process."""
+    pid = main_pid(machine)
+    machine.write(CONFIG, settings + "publish:\n  telemetry_s: 1\n")
+    before = len(listener.all("edgeemo/attic/telemetry"))
+    machine.run("systemctl", "reload", UNIT)
+    wait_until(
+        lambda: len(listener.all("edgeemo/attic/telemetry")) >= before + 3, "telemetry a second"
+    )
+    assert main_pid(machine) == pid
+
+
+def test_service_keeps_its_settings_when_the_new_ones_are_bad(
+    machine: Machine, listener: Listener
+) -> None:
+    """A bad file is named in the journal and changes nothing."""
+    pid = main_pid(machine)
+    machine.write(CONFIG, "camera:\n  sauce: demo\n")
+    machine.run("systemctl", "reload", UNIT)
+    wait_until(lambda: "did you mean source" in machine.journal(UNIT), "the mistake is named")
+    before = len(listener.all("edgeemo/attic/telemetry"))
+    wait_until(lambda: len(listener.all("edgeemo/attic/telemetry")) > before, "it goes on")
+    assert main_pid(machine) == pid
+
+
+def test_service_stays_paused_over_a_restart(
+    machine: Machine, listener: Listener, settings: str
+) -> None:
+    """A pause closes the camera, clears the state and outlives a restart; then it looks again."""
+    machine.write(CONFIG, settings)
+    listener.say(f"{BASE}/enabled/set", "OFF")
+    wait_until(lambda: listener.last(f"{BASE}/enabled") == "OFF", "the pause is confirmed")
+    machine.run("systemctl", "restart", UNIT)
+    assert machine.show(UNIT, "ActiveState") == "active"
+    events = len(listener.all(f"{BASE}/event"))
+    assert listener.objects(f"{BASE}/state")[-1]["count"] == 0
+    assert listener.last(f"{BASE}/enabled") == "OFF"
+    listener.say(f"{BASE}/enabled/set", "ON")
+    wait_until(lambda: len(listener.all(f"{BASE}/event")) > events, "events again")
+    assert listener.last(f"{BASE}/enabled") == "ON"
+
+
+def test_service_is_restarted_when_it_hangs(machine: Machine, listener: Listener) -> None:
+    """A stopped process feeds no watchdog: systemd kills it and starts another, which works."""
+    machine.write(f"/etc/systemd/system/{UNIT}.d/watchdog.conf", QUICK_WATCHDOG)
+    machine.run("systemctl", "daemon-reload")
+    machine.run("systemctl", "restart", UNIT)
+    pid = main_pid(machine)
+    machine.run("systemctl", "kill", "--signal=STOP", UNIT)
+    wait_until(lambda: machine.show(UNIT, "NRestarts") == "1", "the restart")
+    wait_until(lambda: machine.show(UNIT, "ActiveState") == "active", "it is active again")
+    assert main_pid(machine) != pid
+    assert f"Watchdog timeout (limit {WATCHDOG_S}s)!" in machine.journal(UNIT)
+    events = len(listener.all(f"{BASE}/event"))
+    wait_until(lambda: len(listener.all(f"{BASE}/event")) > events, "events again")
+
+
+def test_service_is_fed_by_work_alone(machine: Machine) -> None:
+    """Left alone for twice the watchdog's patience, it is not restarted."""
+    pid = main_pid(machine)
+    assert machine.show(UNIT, "ActiveState") == "active"
+    machine.run("sleep", str(2 * WATCHDOG_S))
+    assert main_pid(machine) == pid
+
+
+def test_service_waits_for_a_camera_that_is_not_there(
+    machine: Machine, listener: Listener, settings: str
+) -> None:
+    """Without its camera it is ready, says so, stays alive and looks again."""
+    machine.write(CONFIG, settings.replace("demo", "/dev/video99"))
+    machine.run("systemctl", "restart", UNIT)
+    pid = main_pid(machine)
+    wait_until(lambda: listener.last(f"{BASE}/availability") == "offline", "the camera is away")
+    machine.run("sleep", str(2 * WATCHDOG_S))
+    assert (machine.show(UNIT, "ActiveState"), main_pid(machine)) == ("active", pid)
+    assert "video99" in machine.show(UNIT, "StatusText") + machine.journal(UNIT, "-n", "20")
+
+
+def test_service_is_not_restarted_for_a_bad_configuration(machine: Machine) -> None:
+    """Exit code 2 is for a person to mend: systemd leaves it at that."""
+    machine.write(CONFIG, "mqtt:\n  prot: 1883\n")
+    machine.call("systemctl", "restart", UNIT)
+    assert machine.show(UNIT, "ActiveState") == "failed"
+    assert machine.show(UNIT, "ExecMainStatus") == "2"
+    machine.run("sleep", "3")
+    assert machine.show(UNIT, "NRestarts") == "0"
+    assert "did you mean port" in machine.journal(UNIT)
+
+
+def test_service_is_not_restarted_for_a_missing_model(machine: Machine, settings: str) -> None:
+    """Exit code 3 neither."""
+    machine.write(CONFIG, settings + "model:\n  path: /nonexistent/model.tflite\n")
+    machine.call("systemctl", "restart", UNIT)
+    assert machine.show(UNIT, "ActiveState") == "failed"
+    assert machine.show(UNIT, "ExecMainStatus") in ("2", "3")
+    assert machine.show(UNIT, "NRestarts") == "0"
+
+
+def test_template_runs_a_second_camera(machine: Machine, listener: Listener, settings: str) -> None:
+    """An instance has its own file, its own state and its own name at the broker."""
+    machine.write("/etc/edgeemo/hall.yaml", settings.replace("attic", "ignored"))
+    machine.run("chgrp", "edgeemo", "/etc/edgeemo/hall.yaml")
+    machine.run("systemctl", "start", "edgeemo@hall.service")
+    device = machine.run("hostname", "-s").strip() + "-hall"
+    wait_until(lambda: listener.last(f"edgeemo/{device}/status") == "online", "the instance")
+    assert machine.run("ls", "/var/lib/edgeemo").split().count("hall") == 1
+    machine.run("systemctl", "stop", "edgeemo@hall.service")
+    assert listener.last(f"edgeemo/{device}/status") == "offline"
+
+
+def test_upgrade_changes_over_to_a_new_environment(
+    machine: Machine, listener: Listener, settings: str
+) -> None:
+    """The service goes on in the new environment; the old one stays beside it; settings are kept."""
+    machine.write(CONFIG, settings)
+    machine.run("systemctl", "restart", UNIT)
+    old = environment_in_use(machine)
+    machine.run("sh", "-c", f"echo '# A remark.' >> {SOURCE}/config.yaml")
+    output = machine.run("bash", f"{SOURCE}/install.sh", timeout_s=600)
+    new = environment_in_use(machine)
+    assert f"==> upgraded from {old} to {new}" in output
+    running = machine.run("sh", "-c", f"tr '\\0' ' ' < /proc/{main_pid(machine)}/cmdline")
+    assert "/opt/edgeemo/current/bin" in running
+    assert old in machine.run("ls", "/opt/edgeemo")
+    assert machine.run("cat", CONFIG) == settings
+    assert machine.run("tail", "-n1", f"{CONFIG}.new") == "# A remark.\n"
+    events = len(listener.all(f"{BASE}/event"))
+    wait_until(lambda: len(listener.all(f"{BASE}/event")) > events, "events again")
+
+
+def test_upgrade_that_fails_its_check_leaves_the_old_one_running(machine: Machine) -> None:
+    """A model that does not fit its description is noticed before anything is switched."""
+    before = environment_in_use(machine), main_pid(machine)
+    model = f"{SOURCE}/models/emotion.tflite"
+    machine.run("sh", "-c", f"cp {model} /root/model && head -c 1000 /root/model > {model}")
+    code, output = machine.call("bash", f"{SOURCE}/install.sh", timeout_s=600)
+    machine.run("cp", "/root/model", model)
+    assert code != 0
+    assert f"install.sh: failed; {before[0]} stays in use" in output
+    assert (environment_in_use(machine), main_pid(machine)) == before
+    assert len([name for name in machine.run("ls", "/opt/edgeemo").split() if name[0] == "0"]) == 2
+
+
+def test_upgrade_that_does_not_start_is_taken_back(machine: Machine, listener: Listener) -> None:
+    """A daemon that passes the check and dies at its start is replaced by the one before."""
+    before = environment_in_use(machine)
+    daemon = f"{SOURCE}/edgeemo/daemon.py"
+    machine.run(
+        "sh", "-c", f"cp {daemon} /root/daemon.py && echo 'raise SystemExit(9)' >> {daemon}"
+    )
+    code, output = machine.call("bash", f"{SOURCE}/install.sh", timeout_s=600)
+    machine.run("cp", "/root/daemon.py", daemon)
+    assert code != 0
+    assert f"{before} is in use again" in output
+    assert environment_in_use(machine) == before
+    assert machine.show(UNIT, "ActiveState") == "active"
+    events = len(listener.all(f"{BASE}/event"))
+    wait_until(lambda: len(listener.all(f"{BASE}/event")) > events, "events again")
+
+
+def test_uninstaller_leaves_settings_and_state(machine: Machine, listener: Listener) -> None:
+    """Without --purge only what a person may want again is left, and it is root's."""
+    machine.run("bash", "/opt/edgeemo/current/share/edgeemo/uninstall.sh")
+    assert listener.last("edgeemo/attic/status") == "offline"
+    assert left_over(machine) == {
+        "/etc/edgeemo",
+        "/var/lib/edgeemo",
+        f"/etc/systemd/system/{UNIT}.d",
+    }
+    assert (
+        machine.run("stat", "-c", "%U:%G", CONFIG, "/var/lib/edgeemo").split() == ["root:root"] * 2
+    )
+    assert machine.call("id", "edgeemo")[0] != 0
+
+
+def test_uninstaller_purges(machine: Machine) -> None:
+    """With --purge nothing is left."""
+    machine.run("bash", f"{SOURCE}/uninstall.sh", "--purge")
+    assert left_over(machine) == set()
+
+
+def left_over(machine: Machine) -> set[str]:
+    """Every place of the system that still has something of edgeemo's, without what lies below."""
+    places = ["/etc", "/opt", "/usr/local", "/var/lib", "/usr/lib/systemd"]
+    found = machine.run("find", *places, "-xdev", "-name", "edgeemo*", "-prune")
+    return set(found.split())
