@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS event (
     position INTEGER PRIMARY KEY,
     topic TEXT NOT NULL,
     payload TEXT NOT NULL,
+    crc INTEGER NOT NULL,    -- of the payload: SQLite itself does not notice damage inside a text
     boot TEXT NOT NULL,      -- the machine's start in which uptime_s was read
     uptime_s REAL NOT NULL,  -- when the event happened: a clock that never jumps
     unix_s REAL              -- the same by the wall clock; NULL while nobody had set it
@@ -104,7 +105,10 @@ class Outbox:
             connection = self._connect()
             now, wall = self._uptime(), self._clock()
             unix_s = wall.unix_s if wall.is_synced else None
-            rows = [(self.position(n), *event, self._boot, now, unix_s) for n, *event in events]
+            rows = [
+                (self.position(n), topic, text, salvage.checksum(text), self._boot, now, unix_s)
+                for n, topic, text in events
+            ]
             with self._transaction(connection):
                 for row in rows:
                     self._insert(connection, row)
@@ -112,17 +116,19 @@ class Outbox:
             self.dropped += lost
 
     def after(self, position: int, limit: int) -> list[Stored]:
-        """The oldest events behind a position.
+        """The oldest events behind a position; a damaged one ends the file, see `open`.
 
         Raises:
             StorageError: they can't be read now.
         """
         with self._translated():
-            rows = self._connect().execute(
-                "SELECT position, topic, payload FROM event WHERE position > ? ORDER BY position LIMIT ?",
-                (position, limit),
-            )
-            return [Stored(*row) for row in rows]
+            query = "SELECT position, topic, payload, crc FROM event WHERE position > ? ORDER BY position LIMIT ?"
+            rows = self._connect().execute(query, (position, limit)).fetchall()
+            if all(salvage.checksum(text) == crc for _, _, text, crc in rows):
+                return [Stored(*row[:3]) for row in rows]
+            self._replace("an event in it is not what was stored")
+            rows = self._connect().execute(query, (position, limit)).fetchall()
+            return [Stored(*row[:3]) for row in rows]
 
     def remove(self, positions: Sequence[int]) -> None:
         """Forget events that the broker has acknowledged.
@@ -202,7 +208,7 @@ class Outbox:
 
     def _insert(self, connection: sqlite3.Connection, row: tuple[object, ...]) -> None:
         # It may be there: a commit can fail after it has reached the disk, and is then made again.
-        cursor = connection.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?)", row)
+        cursor = connection.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         if cursor.rowcount:
             self.count += 1
             self.bytes += len(str(row[2]).encode())
@@ -238,8 +244,9 @@ class Outbox:
             "SELECT count(*), coalesce(sum(length(CAST(payload AS BLOB))), 0) FROM event"
         ).fetchone()
 
-    def _replace(self, error: sqlite3.DatabaseError) -> None:
+    def _replace(self, cause: object) -> None:
         """Put the damaged file aside and begin a new one with what can be read of it."""
+        self.close()
         aside = salvage.put_aside(self.path)
         fresh = connect(self.path)
         try:
@@ -249,7 +256,7 @@ class Outbox:
             fresh.close()
         logger.error(
             "the outbox was damaged (%s): %d events taken over, the file put aside as %s",
-            *(error, saved, aside),
+            *(cause, saved, aside),
         )
 
     @contextmanager

@@ -6,9 +6,9 @@ header and the table of contents, which are the same in every outbox but for a f
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +23,7 @@ COMPANIONS = ("", "-wal", "-shm")
 LARGEST_GAP = 1_000_000
 """Positions that are tried one by one between two that could be read."""
 
-Row = tuple[int, str, str, str, float, float | None]
+Row = tuple[int, str, str, int, str, float, float | None]
 
 
 class DamagedError(sqlite3.DatabaseError):
@@ -51,6 +51,11 @@ def check(connection: sqlite3.Connection, version: int) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise DamagedError(verdict)
+
+
+def checksum(payload: str) -> int:
+    """What a payload is known by again."""
+    return zlib.crc32(payload.encode())
 
 
 def put_aside(path: Path) -> Path:
@@ -82,7 +87,7 @@ def take_over(damaged: Path, fresh: sqlite3.Connection, fresh_path: Path) -> int
         for suffix in COMPANIONS:
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
     fresh.execute("BEGIN IMMEDIATE")
-    fresh.executemany("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?)", rows)
+    fresh.executemany("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     fresh.execute("COMMIT")
     return len(rows)
 
@@ -133,12 +138,9 @@ def _gap(rows: dict[int, Row]) -> Iterator[int]:
 
 def _is_sound(row: Row) -> bool:
     """Whether a row still holds an event: damage may lie in the middle of a text."""
-    position, topic, payload, boot, uptime, unix = row
+    position, topic, payload, crc, boot, uptime, unix = row
     if not (isinstance(topic, str) and isinstance(payload, str) and isinstance(boot, str)):
         return False
     if not (isinstance(uptime, float) and isinstance(unix, float | None)) or position < 0:
         return False
-    try:
-        return isinstance(json.loads(payload), dict)
-    except ValueError:
-        return False
+    return checksum(payload) == crc
