@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -28,6 +30,8 @@ RUNTIMES: dict[Runtime, str] = {
 MAGIC = b"TFL3"
 """File identifier of a TFLite flatbuffer, at bytes 4 to 7."""
 DTYPES = ("int8", "uint8", "float32")
+STDERR = 2
+"""Standard error's file descriptor."""
 TINY = np.float32(1e-7)
 """Keeps the logarithm of a probability finite; below the resolution of any int8 output."""
 
@@ -126,7 +130,8 @@ def load_interpreter(path: Path, runtime: str, threads: int) -> Loaded:
     failures: dict[Runtime, Exception] = {}
     for name in wanted:
         try:
-            return Loaded(_build(RUNTIMES[name], content, threads), name)
+            with _without_chatter():
+                return Loaded(_build(RUNTIMES[name], content, threads), name)
         # A runtime fails to import (absent, or its library does not load), or imports and fails to
         # build (tflite-runtime under numpy 2), or refuses the model; the causes are told below.
         except (ImportError, AttributeError, ValueError, RuntimeError, SystemError) as error:
@@ -154,6 +159,21 @@ def _build(module: str, content: bytes, threads: int) -> Interpreter:
         interpreter.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
     interpreter.invoke()
     return interpreter
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep the runtime's `INFO:` lines, which it writes past Python, out of the log; pass on the rest."""
+    stderr = os.dup(STDERR)
+    said = os.memfd_create("stderr")
+    os.dup2(said, STDERR)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, STDERR)
+        os.lseek(said, 0, os.SEEK_SET)
+        with os.fdopen(said, "rb") as lines, os.fdopen(stderr, "wb") as out:
+            out.writelines(line for line in lines if not line.startswith(b"INFO:"))
 
 
 def _explain(path: Path, failures: dict[Runtime, Exception]) -> ModelError | RuntimeMissingError:
