@@ -53,6 +53,7 @@ class Capture:
         self._changed = threading.Condition()
         self._stopping = False
         self._paused = False
+        self._changes = 0
         self._available: bool | None = None
         self._back_at = 0.0
         self._inside_since: float | None = None
@@ -102,6 +103,7 @@ class Capture:
         with self._changed:
             self._paused = self._paused if paused is None else paused
             self._stopping = self._stopping or stopping
+            self._changes += 1
             self._changed.notify_all()
 
     def _run(self) -> None:
@@ -143,9 +145,12 @@ class Capture:
         return self._stopping or self._paused
 
     def _wait(self, seconds: float) -> bool:
-        """Wait so long; False if a stop or a pause came in between."""
+        """Wait so long; False if a stop, a pause or its end came in between."""
         with self._changed:
-            return not self._changed.wait_for(self._interrupted, seconds)
+            before = self._changes
+            return not self._changed.wait_for(
+                lambda: self._interrupted() or self._changes != before, seconds
+            )
 
     def _deliver(self, frame: Frame) -> None:
         # A source that plays by itself hands a frame out before it is due.

@@ -135,7 +135,7 @@ def test_classifier_refuses_half_a_model(tmp_path: Path) -> None:
     """A model that was cut short is not what its sidecar describes."""
     path = _copy(tmp_path)
     path.write_bytes(path.read_bytes()[:600])
-    with pytest.raises(ModelError, match="is not the file that brightness.json describes"):
+    with pytest.raises(ModelError, match=r"is not the file that brightness\.json describes"):
         TFLiteClassifier(ModelConfig(path=path))
 
 
