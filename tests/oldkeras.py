@@ -53,58 +53,61 @@ def write_keras2(path: Path, model: Layer, weights: Weights, backend: str = "ten
     return path
 
 
-class Keras2Graph:
-    """A functional model of Keras 2, written down layer by layer with random weights."""
+def keras2_of(model: Any) -> tuple[Layer, dict[str, dict[str, Array]]]:
+    """A functional Keras 3 model in the JSON and under the weight names of Keras 2.2."""
+    layers = [_keras2_layer(layer) for layer in model.layers]
+    ends = {
+        "input_layers": [[model.layers[0].name, 0, 0]],
+        "output_layers": [[model.layers[-1].name, 0, 0]],
+    }
+    root = {
+        "class_name": "Model",
+        "config": {"name": "model_1", "layers": layers, **ends},
+        "keras_version": "2.2.4",
+        "backend": "tensorflow",
+    }
+    return root, keras2_weights(model)
 
-    def __init__(self, shape: Sequence[int], seed: int = 0) -> None:
-        self.layers: list[Layer] = []
-        self.weights: dict[str, dict[str, Array]] = {}
-        self.random = np.random.default_rng(seed)
-        entry = {"batch_input_shape": [None, *shape], "dtype": "float32", "sparse": False}
-        self.last = self.add("InputLayer", entry, inbound=())
 
-    def add(
-        self,
-        kind: str,
-        config: Layer,
-        inbound: Sequence[str] | None = None,
-        **weights: Sequence[int],
-    ) -> str:
-        """Append a layer after `inbound`, the last one if not given; weights by name and shape."""
-        name = f"{kind.lower()}_{len(self.layers)}"
-        sources = [self.last] if inbound is None else inbound
-        nodes = [[[source, 0, 0, {}] for source in sources]] if sources else []
-        config = {"name": name, "trainable": True, **config}
-        self.layers.append(
-            {"class_name": kind, "config": config, "name": name, "inbound_nodes": nodes}
-        )
-        self.weights[name] = {
-            f"{name}/{weight}:0": self._values(weight, tuple(shape))
-            for weight, shape in weights.items()
+def keras2_weights(model: Any) -> dict[str, dict[str, Array]]:
+    """A model's weights under the names of Keras 2: trainable ones first, `:0` at the end."""
+    return {
+        layer.name: {
+            f"{layer.name}/{variable.path.removeprefix(layer.name + '/')}:0": np.asarray(variable)
+            for variable in (*layer.trainable_weights, *layer.non_trainable_weights)
         }
-        self.last = name
-        return name
+        for layer in model.layers
+    }
 
-    def _values(self, name: str, shape: tuple[int, ...]) -> Array:
-        if name == "moving_variance":
-            return self.random.uniform(0.5, 1.5, shape).astype(np.float32)
-        spread = 1 / np.sqrt(max(1, np.prod(shape[:-1])))
-        return self.random.normal(0, spread, shape).astype(np.float32)
 
-    @property
-    def model(self) -> Layer:
-        """What `Model.to_json` gave."""
-        ends = {
-            "input_layers": [[self.layers[0]["name"], 0, 0]],
-            "output_layers": [[self.last, 0, 0]],
+def _keras2_layer(layer: Any) -> Layer:
+    kind = type(layer).__name__
+    config = {**layer.get_config(), "dtype": "float32"}
+    for key in [key for key in config if key.endswith("_initializer")]:
+        config[key] = {"class_name": "VarianceScaling", "config": {"distribution": "uniform"}}
+    if kind == "InputLayer":
+        config = {
+            "batch_input_shape": config["batch_shape"],
+            "dtype": "float32",
+            "name": layer.name,
         }
-        config = {"name": "model_1", "layers": self.layers, **ends}
-        return {
-            "class_name": "Model",
-            "config": config,
-            "keras_version": "2.2.4",
-            "backend": "tensorflow",
-        }
+    if kind == "BatchNormalization":
+        config["axis"] = [config["axis"]]
+    if kind == "DepthwiseConv2D":
+        config["groups"] = 1
+    if kind == "LeakyReLU":
+        config["alpha"] = config.pop("negative_slope")
+    return {
+        "class_name": kind,
+        "name": layer.name,
+        "config": config,
+        "inbound_nodes": [] if kind == "InputLayer" else [_inbound(layer)],
+    }
+
+
+def _inbound(layer: Any) -> list[list[Any]]:
+    tensors = layer.input if isinstance(layer.input, list) else [layer.input]
+    return [[tensor._keras_history.operation.name, 0, 0, {}] for tensor in tensors]
 
 
 def theano_convolution(
@@ -139,14 +142,15 @@ def max_pool(pictures: Array, side: int) -> Array:
     """The greatest of every `side` x `side` pixels, without overlap, what is left over dropped."""
     n, channels, rows, columns = pictures.shape
     cut = pictures[:, :, : rows // side * side, : columns // side * side]
-    return cut.reshape(n, channels, rows // side, side, columns // side, side).max((3, 5))
+    blocks = cut.reshape(n, channels, rows // side, side, columns // side, side)
+    return np.asarray(blocks.max((3, 5)))
 
 
 def batch_norm(values: Array, weights: Sequence[Array], epsilon: float) -> Array:
     """Normalise axis 1 with (gamma, beta, mean, variance)."""
     shape = (1, -1, *(1,) * (values.ndim - 2))
     gamma, beta, mean, variance = (np.reshape(w, shape) for w in weights)
-    return gamma * (values - mean) / np.sqrt(variance + epsilon) + beta
+    return np.asarray(gamma * (values - mean) / np.sqrt(variance + epsilon) + beta)
 
 
 def relu(values: Array) -> Array:
@@ -157,4 +161,4 @@ def relu(values: Array) -> Array:
 def softmax(values: Array) -> Array:
     """Probabilities of rows of logits."""
     powers = np.exp(values - values.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    return np.asarray(powers / powers.sum(1, keepdims=True))

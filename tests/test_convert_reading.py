@@ -160,3 +160,231 @@ def test_read_network_lets_the_backend_be_overruled(tmp_path: Path) -> None:
     batch = pictures(3, 1, SIDE, SIDE)
     expected = keras1_forward(batch, "tensorflow")
     np.testing.assert_allclose(network.predict(channels_last(batch)), expected, atol=1e-5)
+
+
+def test_read_network_reads_a_keras1_graph(tmp_path: Path) -> None:
+    """A functional Keras 1 model with two branches merged by sum, written by TensorFlow."""
+    first = keras1_convolution(
+        "a", 3, 1, dim_ordering="tf", batch_input_shape=[None, SIDE, SIDE, 3]
+    )
+    graph = {
+        "class_name": "Model",
+        "keras_version": "1.1.0",
+        "config": {
+            "name": "model_1",
+            "layers": [
+                {**keras1_layer("InputLayer", "in", batch_input_shape=[None, SIDE, SIDE, 3]),
+                 "name": "in", "inbound_nodes": []},
+                {**first, "name": "a", "inbound_nodes": [[["in", 0, 0]]]},
+                {**keras1_layer("Merge", "m", mode="sum", concat_axis=-1),
+                 "name": "m", "inbound_nodes": [[["in", 0, 0], ["a", 0, 0]]]},
+                {**keras1_layer("GlobalAveragePooling2D", "g", dim_ordering="tf"),
+                 "name": "g", "inbound_nodes": [[["m", 0, 0]]]},
+            ],
+            "input_layers": [["in", 0, 0]],
+            "output_layers": [["g", 0, 0]],
+        },
+    }  # fmt: skip
+    kernel = np.random.default_rng(2).normal(0, 1, (1, 1, 3, 3)).astype(np.float32)
+    weights = {"in": {}, "a": {"a_W:0": kernel, "a_b:0": np.ones(3, np.float32)}, "m": {}, "g": {}}
+    (tmp_path / "m.json").write_text(json.dumps(graph))
+    network = read_network(
+        tmp_path / "m.json", oldkeras.write_weight_file(tmp_path / "w.h5", weights)
+    )
+    batch = pictures(4, SIDE, SIDE, 3)
+    expected = (batch + batch @ kernel[0, 0] + 1).mean((1, 2))
+    np.testing.assert_allclose(network.predict(batch), expected, atol=1e-5)
+
+
+def residual_network(side: int = 32, data_format: str = "channels_last") -> Any:
+    """Separable convolutions, depthwise ones, residual adds, all weights random."""
+    keras.utils.set_random_seed(3)
+    first = data_format == "channels_first"
+    axis = 1 if first else -1
+    layers = keras.layers
+    entry = keras.Input((1, side, side) if first else (side, side, 1))
+    form = {"data_format": data_format}
+    x = layers.Conv2D(8, 3, padding="same", use_bias=False, **form)(entry)
+    x = layers.BatchNormalization(axis=axis)(x)
+    x = layers.Activation("relu")(x)
+    short = layers.Conv2D(12, 1, strides=2, padding="same", **form)(x)
+    x = layers.SeparableConv2D(12, 3, padding="same", **form)(x)
+    x = layers.BatchNormalization(axis=axis)(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = layers.DepthwiseConv2D(3, padding="same", **form)(x)
+    x = layers.MaxPooling2D(3, strides=2, padding="same", **form)(x)
+    x = layers.Add()([x, short])
+    x = layers.Concatenate(axis=axis)([x, short])
+    x = layers.GlobalAveragePooling2D(**form)(x)
+    model = keras.Model(entry, layers.Dense(5, activation="softmax")(x))
+    return shaken(model)
+
+
+def shaken(model: Any, seed: int = 4) -> Any:
+    """The model with other weights than it started with, so that none is 0 or 1 by default."""
+    random = np.random.default_rng(seed)
+    weights = [w + random.uniform(0.05, 0.3, w.shape) * (w.ndim < 3) for w in model.get_weights()]
+    model.set_weights(weights)
+    return model
+
+
+def assert_reads_as(network: Any, model: Any, first: bool = False) -> None:
+    """The network computes what a Keras model does, which may take channels first."""
+    batch = pictures(6, *model.inputs[0].shape[1:])
+    fed = channels_last(batch) if first else batch
+    np.testing.assert_allclose(
+        network.predict(fed), np.asarray(model(batch, training=False)), atol=2e-5
+    )
+
+
+def test_read_network_reads_a_whole_keras2_file(tmp_path: Path) -> None:
+    """An .hdf5 with separable convolutions and residual adds; its optimizer no longer loads."""
+    model = residual_network()
+    path = oldkeras.write_keras2(tmp_path / "m.hdf5", *oldkeras.keras2_of(model))
+    assert_reads_as(read_network(path), model)
+
+
+def test_read_network_reads_architecture_and_weights_of_keras2(tmp_path: Path) -> None:
+    """A .json with the weights in an .h5."""
+    model = residual_network()
+    root, weights = oldkeras.keras2_of(model)
+    (tmp_path / "m.json").write_text(json.dumps(root))
+    path = oldkeras.write_weight_file(tmp_path / "w.h5", weights, backend="tensorflow")
+    assert_reads_as(read_network(tmp_path / "m.json", path), model)
+
+
+def test_read_network_turns_keras2_kernels_of_theano(tmp_path: Path) -> None:
+    """Keras 2 on Theano stored kernels as Theano uses them, turned."""
+    entry = keras.Input((12, 12, 1))
+    x = keras.layers.Conv2D(3, 3, name="conv")(entry)
+    model = keras.Model(entry, keras.layers.GlobalMaxPooling2D()(x))
+    root, weights = oldkeras.keras2_of(model)
+    kernel = weights["conv"]["conv/kernel:0"]
+    weights["conv"]["conv/kernel:0"] = kernel[::-1, ::-1]
+    path = oldkeras.write_keras2(tmp_path / "m.h5", root, weights, backend="theano")
+    assert_reads_as(read_network(path), model)
+
+
+def test_read_network_reads_a_sequential_of_keras2_0(tmp_path: Path) -> None:
+    """A Sequential as a bare list of layers, its input shape in the first one."""
+    model = keras.Sequential(
+        [keras.Input((10, 10, 1)), keras.layers.Flatten(name="f"), keras.layers.Dense(4, name="d")]
+    )
+    root = {
+        "class_name": "Sequential",
+        "config": [
+            {
+                "class_name": "Flatten",
+                "config": {"name": "f", "batch_input_shape": [None, 10, 10, 1]},
+            },
+            {"class_name": "Dense", "config": {"name": "d", "units": 4, "activation": "linear"}},
+        ],
+    }
+    path = oldkeras.write_keras2(tmp_path / "m.h5", root, oldkeras.keras2_weights(model))
+    assert_reads_as(read_network(path), model)
+
+
+def test_read_network_reads_nested_models_of_keras2(tmp_path: Path) -> None:
+    """A base model as one layer of another, part of it frozen, as transfer learning leaves it."""
+    base = residual_network(16)
+    base.trainable = False
+    entry = keras.Input((16, 16, 1))
+    model = keras.Model(entry, keras.layers.Dense(3)(base(entry)))
+    inner, _ = oldkeras.keras2_of(base)
+    outer, weights = oldkeras.keras2_of(keras.Model(entry, model.output))
+    outer["config"]["layers"][1] |= {
+        "class_name": "Model",
+        "config": inner["config"],
+        "inbound_nodes": [[[outer["config"]["layers"][0]["name"], 0, 0, {}]]],
+    }
+    # Keras 2 counted a nested model's own graph as its first node.
+    outer["config"]["layers"][2]["inbound_nodes"] = [[[base.name, 1, 0, {}]]]
+    for layer in inner["config"]["layers"]:
+        layer["config"]["trainable"] = False
+    path = oldkeras.write_keras2(tmp_path / "m.h5", outer, weights)
+    assert_reads_as(read_network(path), model)
+
+
+@pytest.mark.parametrize("kind", [".keras", ".h5"])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_read_network_reads_what_keras3_saves(tmp_path: Path, kind: str, data_format: str) -> None:
+    """Keras 3's own file and the legacy one that it still writes, channels first too."""
+    model = residual_network(data_format=data_format)
+    model.save(tmp_path / f"m{kind}")
+    network = read_network(tmp_path / f"m{kind}")
+    assert network.shape == (32, 32, 1)
+    assert_reads_as(network, model, first=data_format == "channels_first")
+
+
+def test_read_network_reads_architecture_and_weights_of_keras3(tmp_path: Path) -> None:
+    """Model.to_json with a .weights.h5."""
+    model = residual_network()
+    (tmp_path / "m.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "m.weights.h5")
+    assert_reads_as(read_network(tmp_path / "m.json", tmp_path / "m.weights.h5"), model)
+
+
+def test_read_network_reads_a_savedmodel(tmp_path: Path) -> None:
+    """The folder that Model.export writes."""
+    model = residual_network()
+    model.export(tmp_path / "saved", verbose=False)
+    assert_reads_as(read_network(tmp_path / "saved"), model)
+
+
+def flattened_network() -> Any:
+    """Channels first, then Flatten, BatchNormalization, PReLU and two Dense layers."""
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((3, 8, 10)),
+            layers.Conv2D(5, 3, data_format="channels_first"),
+            layers.PReLU(),
+            layers.PReLU(shared_axes=[2, 3]),
+            layers.ZeroPadding2D(((1, 0), (2, 1)), data_format="channels_first"),
+            layers.Flatten(data_format="channels_last"),
+            layers.Dropout(0.5),
+            layers.BatchNormalization(),
+            layers.PReLU(),
+            layers.Dense(7, activation="relu"),
+            layers.Dense(4),
+        ]
+    )
+    return shaken(model)
+
+
+def excited_network() -> Any:
+    """Channels first with squeeze and excitation, and a Flatten that moves channels last itself."""
+    layers = keras.layers
+    entry = keras.Input((2, 9, 7))
+    x = layers.Conv2D(6, 3, data_format="channels_first")(entry)
+    gate = layers.GlobalAveragePooling2D(data_format="channels_first")(x)
+    gate = layers.Reshape((6, 1, 1))(layers.Dense(6, activation="sigmoid")(gate))
+    x = layers.Multiply()([x, gate])
+    x = layers.Flatten(data_format="channels_first")(x)
+    return shaken(keras.Model(entry, layers.Dense(3)(x)))
+
+
+@pytest.mark.parametrize("make", [flattened_network, excited_network])
+def test_to_channels_last_computes_the_same(make: Any) -> None:
+    """What follows a Flatten is reordered, whatever kind of layer it is."""
+    from channels import to_channels_last
+
+    model = make()
+    batch = pictures(5, *model.inputs[0].shape[1:])
+    np.testing.assert_allclose(
+        np.asarray(to_channels_last(model)(channels_last(batch))),
+        np.asarray(model(batch)),
+        atol=1e-5,
+    )
+
+
+def test_prove_equal_refuses_a_difference() -> None:
+    """Weights that differ a little are noticed, behind a softmax too."""
+    from channels import prove_equal, to_channels_last
+    from refusal import NotEqualError
+
+    model = residual_network(data_format="channels_first")
+    last = to_channels_last(model)
+    last.layers[1].set_weights([w + 0.01 for w in last.layers[1].get_weights()])
+    with pytest.raises(NotEqualError, match="gives other outputs than channels-first"):
+        prove_equal(model, last)

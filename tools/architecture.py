@@ -9,10 +9,11 @@ from typing import Any
 
 import keras
 import keras1
+from nesting import recount
 from refusal import SourceModelError, UnsupportedLayerError
 
 Config = dict[str, Any]
-MODELS = {"Sequential", "Functional", "Model"}
+MODELS = frozenset({"Sequential", "Functional", "Model"})
 RENAMED = {
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
@@ -72,8 +73,8 @@ def _layers(model: Config) -> Iterator[Config]:
 def _fit(model: Config, old: bool) -> Config:
     body = _body(model)
     layers = [_fit_layer(layer, old) for layer in body["layers"]]
-    if model["class_name"] == "Sequential":
-        layers = _with_input(layers)
+    sequential = model["class_name"] == "Sequential"
+    layers = _with_input(layers) if sequential else recount(layers, MODELS)
     return {**model, "config": {**body, "layers": layers}}
 
 
