@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Protocol
 
 from edgeemo.errors import EndOfSource
@@ -55,7 +55,7 @@ class Source(Protocol):
         ...
 
 
-def frames(source: Source) -> Iterator[Frame]:
+def frames(source: Source) -> Generator[Frame, None, None]:
     """Open a source, yield its frames up to its end, and close it, also when left early.
 
     Raises:

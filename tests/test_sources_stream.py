@@ -1,0 +1,181 @@
+"""Network cameras, against a real RTSP server: right, wrong, missing, killed, frozen, back again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from netcamera import NetCamera
+from pydantic import SecretStr
+
+from edgeemo.capture import Capture
+from edgeemo.config import CameraConfig
+from edgeemo.errors import ConfigError, SourceError
+from edgeemo.mailbox import Mailbox
+from edgeemo.sources import frames, make_source
+from edgeemo.sources.stream import StreamSource, read_password
+
+pytestmark = pytest.mark.real
+
+LONG_S = 30.0
+USER, PASSWORD = "cam", "p@ss:w/rd%41"
+"""With everything in it that means something in a URL."""
+
+
+@pytest.fixture
+def camera() -> Iterator[NetCamera]:
+    """An open camera, running."""
+    camera = NetCamera()
+    camera.start()
+    yield camera
+    camera.stop()
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[NetCamera]:
+    """A camera that asks for a log-in, running."""
+    camera = NetCamera(USER, PASSWORD)
+    camera.start()
+    yield camera
+    camera.stop()
+
+
+def quick(url: str, **settings: object) -> CameraConfig:
+    """Settings that give a stream up soon."""
+    limits = {"open_timeout_s": 3.0, "stall_s": 1.0, "retry_max_s": 0.2}
+    return CameraConfig.model_validate({"source": url, **limits, **settings})
+
+
+@pytest.mark.parametrize("path", ["/h264", "/mjpeg"])
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_stream_gives_pictures(camera: NetCamera, path: str, transport: str) -> None:
+    """Both common encodings arrive, over both transports, as pictures that move."""
+    seen = []
+    for frame in frames(make_source(quick(camera.url(path), transport=transport, stall_s=5.0))):
+        seen.append(frame)
+        if len(seen) == 5:
+            break
+    assert {frame.size for frame in seen} == {(320, 240)}
+    assert seen[0].image.tobytes() != seen[-1].image.tobytes()
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        {"user": USER, "password": SecretStr(PASSWORD)},
+        {"user": USER, "password_file": "file"},
+    ],
+    ids=["settings", "file"],
+)
+def test_stream_logs_in(guarded: NetCamera, login: dict[str, object], tmp_path: Path) -> None:
+    """User and password come from the settings or a file; special characters are no trouble."""
+    if "password_file" in login:
+        path = tmp_path / "secret"
+        path.write_text(f"{PASSWORD}\n")
+        login = {**login, "password_file": path}
+    source = make_source(quick(guarded.url(), **login))
+    source.open()
+    frame = source.read()
+    source.close()
+    assert frame.size == (320, 240)
+
+
+@pytest.mark.parametrize("given", ["nobody:wrong@", "cam:wrong-secret@", ""])
+def test_stream_refused_login_is_an_error_without_the_password(
+    guarded: NetCamera, given: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A wrong log-in, or none, is told in one line, which holds no secret; nor does FFmpeg say it."""
+    url = guarded.url().replace("rtsp://", f"rtsp://{given}")
+    source = make_source(quick(url))
+    with pytest.raises(SourceError, match="refused log-in") as caught:
+        source.open()
+    assert "wrong" not in str(caught.value)
+    assert "wrong" not in source.name
+    assert "wrong" not in "".join(capfd.readouterr())
+
+
+def test_stream_missing_path_is_an_error(camera: NetCamera) -> None:
+    """A stream that the server does not have is told as such."""
+    with pytest.raises(SourceError, match="no such stream"):
+        make_source(quick(camera.url("/nothing"))).open()
+
+
+def test_stream_without_server_is_an_error(camera: NetCamera) -> None:
+    """A server that is not there is an error at once, with the address in it."""
+    camera.stop()
+    with pytest.raises(SourceError, match=f"127.0.0.1:{camera.port}/h264 can't be opened"):
+        make_source(quick(camera.url())).open()
+
+
+def test_stream_that_never_answers_is_given_up(camera: NetCamera) -> None:
+    """A server that accepts and says nothing is given up within the time-out, not hung on."""
+    camera.freeze()
+    try:
+        with pytest.raises(SourceError, match="no answer"):
+            make_source(quick(camera.url(), open_timeout_s=1.0)).open()
+    finally:
+        camera.thaw()
+
+
+@pytest.mark.parametrize("trouble", ["killed", "frozen"])
+def test_stream_that_goes_away_is_opened_again_when_it_is_back(
+    camera: NetCamera, trouble: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Killed or frozen, the camera counts as lost; back again, its pictures are there again."""
+    caplog.set_level(logging.INFO, logger="edgeemo")
+    mailbox = Mailbox()
+    config = quick(camera.url())
+    capture = Capture(make_source(config), mailbox, config)
+    capture.start()
+    try:
+        assert mailbox.take(LONG_S) is not None
+        camera.freeze() if trouble == "frozen" else camera.stop()
+        drain(mailbox, capture)
+        camera.thaw() if trouble == "frozen" else camera.start()
+        back = mailbox.take(LONG_S)
+    finally:
+        capture.stop(LONG_S)
+    assert back is not None
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "INFO"]
+
+
+def drain(mailbox: Mailbox, capture: Capture) -> None:
+    """Take what comes until the camera counts as lost and the mailbox is empty."""
+    for _ in range(int(LONG_S / 0.1)):
+        if mailbox.take(0.1) is None and not capture.available:
+            return
+    pytest.fail("the loss was not noticed")
+
+
+def test_stream_pause_hangs_up(camera: NetCamera) -> None:
+    """Paused, edgeemo reads no pictures; resumed, it shows what is now."""
+    mailbox = Mailbox()
+    config = quick(camera.url())
+    capture = Capture(make_source(config), mailbox, config)
+    capture.start()
+    try:
+        first = mailbox.take(LONG_S)
+        capture.pause()
+        drain(mailbox, capture)
+        capture.resume()
+        second = mailbox.take(LONG_S)
+    finally:
+        capture.stop(LONG_S)
+    assert first is not None
+    assert second is not None
+    assert second.at > first.at
+
+
+def test_read_password_names_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """A password file that can't be read is a mistake in the settings."""
+    config = CameraConfig(password_file=tmp_path / "absent")
+    with pytest.raises(ConfigError, match=r"camera\.password_file: can't read"):
+        read_password(config)
+
+
+def test_stream_name_holds_no_login() -> None:
+    """What logs call the stream is its address without the log-in."""
+    source = StreamSource("rtsp://me:secret@cam/live?token=abc", CameraConfig())
+    assert source.name == "rtsp://***@cam/live?token=***"
