@@ -13,6 +13,7 @@ cd "$(dirname "$(readlink -f "$0")")"
 
 readonly ROOT=/opt/edgeemo
 readonly ETC=/etc/edgeemo
+readonly STATE=/var/lib/edgeemo
 readonly UNITS=/etc/systemd/system
 readonly LINK=/usr/local/bin/edgeemo
 # Debian's own: one under somebody's home is hidden from the service by its sandbox.
@@ -137,7 +138,7 @@ build_environment() {
     run "a virtual environment that also sees Debian's packages (picamera2)" \
         "$PYTHON" -m venv --system-site-packages "$new"
     run "dependencies (a few hundred MB on disk, some minutes on a Pi)" \
-        pip_install -r "tools/requirements/$requirements.txt"
+        pip_install --no-deps -r "tools/requirements/$requirements.txt"
     run "edgeemo $version itself" install_itself
     run "its units, default settings and documentation" copy_extras
 }
@@ -196,7 +197,7 @@ check_config() {
 in_new() {
     local program=$1
     shift
-    (cd / && STATE_DIRECTORY=/var/lib/edgeemo "$new/bin/$program" "$@")
+    (cd / && STATE_DIRECTORY=$STATE "$new/bin/$program" "$@")
 }
 
 active_units() {
@@ -213,7 +214,7 @@ config_of() {
 }
 
 install_config() {
-    say "settings in $ETC"
+    say "settings in $ETC, state in $STATE"
     run "readable by root and the service, since they may hold a password" make_folders
     local shipped=$ROOT/current/share/edgeemo/config.yaml
     if [[ ! -e $ETC/config.yaml ]]; then
@@ -226,6 +227,7 @@ install_config() {
 make_folders() {
     install -d -m 0750 -o root -g edgeemo "$ETC"
     install -d -m 0700 -o root -g root "$ETC/secrets"
+    install -d -m 0700 -o edgeemo -g edgeemo "$STATE"
     # After an uninstall that kept them, the group has another number.
     find "$ETC" -maxdepth 1 -name '*.yaml*' -exec chgrp edgeemo {} +
 }
@@ -295,7 +297,7 @@ say_what_next() {
     say "edgeemo doctor"
     # As the service's user, who has to reach the camera. What is not there yet, a camera or a broker,
     # is for the reader to mend, and no failure of the installation.
-    (cd / && runuser -u edgeemo -- env STATE_DIRECTORY=/var/lib/edgeemo "$LINK" doctor "$ETC/config.yaml") || true
+    (cd / && runuser -u edgeemo -- env STATE_DIRECTORY=$STATE "$LINK" doctor "$ETC/config.yaml") || true
     [[ $old ]] && { say "upgraded from $old to $(basename "$new")"; return; }
     say "installed. Next:"
     echo "    sudo nano $ETC/config.yaml      name your broker: mqtt.host"

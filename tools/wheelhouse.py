@@ -61,7 +61,8 @@ def main() -> int:
     into.mkdir(parents=True, exist_ok=True)
     requirements = ROOT / "tools" / "requirements" / f"{target.requirements}.txt"
     print(f"wheels for {arguments.target} (Python {target.python}) into {into}")
-    download = ["download", *target.pip_options(), "--only-binary=:all:", "-r", str(requirements)]
+    # Without what packages ask for in turn: the sets are complete, and pip would judge by this machine.
+    download = ["download", "--no-deps", *target.pip_options(), "--only-binary=:all:", "-r", str(requirements)]
     # Of two versions of edgeemo in one folder, install.sh could take the wrong one.
     for old in into.glob("edgeemo-*.whl"):
         old.unlink()
