@@ -36,6 +36,8 @@ HEALTH_S = 10.0
 """Between two readings of the thermometer."""
 STATUS_S = 1.0
 """Between two lines for `systemctl status`."""
+DRAIN_S = 10.0
+"""At the end of a file: for so long the broker is waited for."""
 CAPTURE_STOP_S = 0.5
 PUBLISHER_STOP_S = 1.2
 """Both together: from the signal to the end, within two seconds. What does not go out waits on disk."""
@@ -126,8 +128,18 @@ class Daemon:
                 self._turn()
         except EndOfSource as end:
             logger.info("%s", end)
+            self._finish()
         finally:
             self._stop()
+
+    def _finish(self) -> None:
+        """A file has ended: wait for the broker to take what happened in it."""
+        self._forget_faces()
+        deadline = time.monotonic() + DRAIN_S
+        while not self._publisher.drain(TICK_S):
+            if self._is_stopping or time.monotonic() > deadline:
+                logger.warning("the broker has not taken all events: they wait for the next start")
+                return
 
     def _turn(self) -> None:
         """One round: what was asked for, a frame if there is one, what is due."""
@@ -145,7 +157,8 @@ class Daemon:
         look = self._pipeline.step(frame)
         self._seen_at = frame.at
         self._tell(look.events)
-        self._publisher.state(CameraState.of(look.faces))
+        if look.analysed or look.events:
+            self._publisher.state(CameraState.of(look.faces))
         self._face_count = len(look.faces)
         latency_s = time.monotonic() - (frame.at if self._source.live else started)
         self._tally.add(look.skipped, look.stages, latency_s)

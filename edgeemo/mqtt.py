@@ -84,6 +84,7 @@ class Publisher:
         outbox = Outbox(config.state_dir / FILE_NAME, config.outbox)
         self._courier = Courier(outbox, self._standing, config.outbox, on_accepted)
         self._facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
+        self._waiting: list[threading.Event] = []
         self._announce_at = self._stop_at = float("inf")
         self._link: Link | None = None
         self._complaints = Complaints(logger)
@@ -104,6 +105,12 @@ class Publisher:
         self._connector.stop()
         # Not for longer: what it may hang in is a name server or a dead address.
         self._connector.thread.join(max(0.1, stop_at - time.monotonic()))
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until the broker has everything that was handed over; False if not within `timeout_s`."""
+        drained = threading.Event()
+        self._facts.put(lambda: self._waiting.append(drained))
+        return drained.wait(timeout_s)
 
     @property
     def is_connected(self) -> bool:
@@ -179,6 +186,8 @@ class Publisher:
             if (state := self._throttle.take(now)) is not None:
                 self._standing.set(retained(self._topics.state, encode(state.as_dict())))
             self._courier.step(now)
+            while self._waiting and self._courier.is_idle:
+                self._waiting.pop().set()
             if self._stop_at < float("inf") and (self._link is None or self._courier.is_idle):
                 break
         self._courier.put_away(time.monotonic())

@@ -29,6 +29,10 @@ class NoBroker:
     def stop(self, timeout_s: float) -> None:
         """There is nobody to take leave of."""
 
+    def drain(self, timeout_s: float) -> bool:
+        """Nothing waits."""
+        return True
+
     def check(self) -> None:
         """There is no thread that could have died."""
 

@@ -168,3 +168,14 @@ def test_run_reads_a_file_to_its_end(tmp_path: Path, clip: Path) -> None:
     assert [e["event_type"] for e in seen].count("appeared") == [
         e["event_type"] for e in seen
     ].count("left")
+
+
+def test_run_waits_for_the_broker_at_the_end_of_a_file(
+    settings: Path, listener: Listener, clip: Path
+) -> None:
+    """The last events are out when it exits, also when there was hardly time to connect."""
+    done = run("run", settings, "--set", f"camera.source={clip}")
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: listener.payloads(STATUS)[-1:] == ["offline"], what="the goodbye")
+    kinds = [e["event_type"] for e in events(listener)]
+    assert kinds.count("appeared") == kinds.count("left") >= 1
