@@ -40,6 +40,8 @@ class Trouble(NamedTuple):
     text: str
     is_refusal: bool = False
     """Trying again soon is of no use: somebody has to change something."""
+    is_eviction: bool = False
+    """Another client with our client id may have taken our place: few brokers tell."""
 
 
 def client_id(config: Config, machine_id: Path = MACHINE_ID) -> str:
@@ -222,10 +224,10 @@ def explain_loss(mqtt: MqttConfig, code: ReasonCode | None, said: str | None) ->
         return Trouble(
             f"{where}: another client has logged in with our client id and pushed us off: "
             "give each machine its own `device` (or mqtt.client_id)",
-            is_refusal=True,
+            is_eviction=True,
         )
     if code is not None and code.is_failure and code.getName() != "Unspecified error":
         return Trouble(f"{where}: the broker closed the connection: {code.getName()}")
     if said and ("ssl" in said.lower() or "tls" in said.lower()):
         return Trouble(f"{where}: {_explain_tls(said, mqtt)}", is_refusal=True)
-    return Trouble(f"{where}: the connection was lost")
+    return Trouble(f"{where}: the connection was lost", is_eviction=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import secrets
 import struct
 import threading
 import time
@@ -20,8 +20,6 @@ from edgeemo.backoff import Backoff
 from edgeemo.broker import Trouble
 from edgeemo.config import Config
 from edgeemo.types import Message
-
-logger = logging.getLogger(__name__)
 
 LOOP_S = 1.0
 """How long the loop may sleep while nothing happens; to send wakes it at once."""
@@ -41,6 +39,11 @@ FIRST_S, MOST_S = 2.0, 120.0
 
 REFUSED_FIRST_S = 30.0
 """After a refusal somebody has to change something: the first pause is 15 to 30 s."""
+
+SHORT_S = 30.0
+MANY_EVICTIONS = 3
+"""After so many connections in a row that were cut within so short a time we come under another
+client id: if it was a second machine with ours, both can stay, and will meet (see `Hello`)."""
 
 RUBBISH = (MQTTException, ValueError, IndexError, KeyError, TypeError, struct.error)
 """What paho raises over bytes that are not MQTT, a missing length or an unknown code among them."""
@@ -220,7 +223,8 @@ class Connector:
 
     def __init__(self, config: Config, will: Message, listener: Listener) -> None:
         self._config = config
-        self.name = broker.client_id(config)
+        self.name = self._own_name = broker.client_id(config)
+        self._evictions = 0
         self._will = will
         self._listener = listener
         self._backoff = Backoff(first_s=FIRST_S, most_s=MOST_S)
@@ -252,9 +256,12 @@ class Connector:
                 is_version_5=self._is_version_5,
             )
             self._link = link
+            started = time.monotonic()
             trouble = link.serve(self._stopping)
             if trouble is None:
                 return
+            is_short = link.was_up and time.monotonic() - started < SHORT_S
+            self._choose_name(is_evicted=is_short and trouble.is_eviction)
             self._listener.on_down(link if link.was_up else None, trouble)
             self._stopping.wait(self._pause_s(link, trouble))
 
@@ -265,6 +272,11 @@ class Connector:
             self._backoff.reset()
             self._refused_backoff.reset()
         return (self._refused_backoff if trouble.is_refusal else self._backoff).pause_s()
+
+    def _choose_name(self, *, is_evicted: bool) -> None:
+        self._evictions = self._evictions + 1 if is_evicted else 0
+        is_suspicious = self._evictions >= MANY_EVICTIONS
+        self.name = f"{self._own_name}-{secrets.token_hex(3)}" if is_suspicious else self._own_name
 
     def _choose_version(self, link: Link) -> bool:
         """Settle on MQTT 5 or 3.1.1 for the next attempt; whether to make it at once.

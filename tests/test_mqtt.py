@@ -1,0 +1,299 @@
+"""The publisher at a real broker: what is announced, delivered and heard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broker import ANYBODY, Listener, Mosquitto, listening, wait_until
+from eventschema import validate
+from examples import LABELS, a_config, a_face, an_event
+
+from edgeemo.config import Config
+from edgeemo.mqtt import Publisher
+from edgeemo.state import CameraState
+
+pytestmark = pytest.mark.real
+
+BASE = "edgeemo/porch"
+EVENT, STATE, ENABLED = f"{BASE}/camera/event", f"{BASE}/camera/state", f"{BASE}/camera/enabled"
+DISCOVERY = "homeassistant/device/porch/config"
+ANNOUNCEMENT = [DISCOVERY, f"{BASE}/camera/availability", ENABLED, STATE, f"{BASE}/status"]
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real broker."""
+    with Mosquitto(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
+def listener(mosquitto: Mosquitto) -> Iterator[Listener]:
+    """A second client that hears everything."""
+    with listening(mosquitto.port) as client:
+        yield client
+
+
+@contextmanager
+def publishing(config: Config, **options: Any) -> Iterator[Publisher]:
+    """A publisher, started, and stopped at the end."""
+    publisher = Publisher(config, LABELS, **({"on_enabled": lambda _: None} | options))
+    publisher.start()
+    try:
+        yield publisher
+        publisher.check()
+    finally:
+        publisher.stop(2.0)
+
+
+def connected(publisher: Publisher) -> None:
+    """Wait for the connection."""
+    wait_until(lambda: publisher.is_connected, 20.0, "the connection")
+
+
+def ids(listener: Listener) -> list[str]:
+    """The ids of the events that came, each held against the schema."""
+    return [validate(json.loads(p))["id"] for p in listener.payloads(EVENT)]
+
+
+def announced(listener: Listener) -> list[str]:
+    """The topics of what came, without the daemons' talk among themselves."""
+    return [topic for topic, _, _ in listener.messages if not topic.endswith("/set")]
+
+
+def test_publisher_announces_in_order(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener
+) -> None:
+    """Discovery, availability, states, and `online` last: nobody in the room is a state."""
+    with publishing(a_config(tmp_path, mosquitto.port)):
+        listener.wait_for(f"{BASE}/status", "online")
+    assert announced(listener)[:5] == ANNOUNCEMENT
+    assert json.loads(listener.payloads(STATE)[0])["emotion"] == "no_face"
+
+
+def test_publisher_retains_all_but_events(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener
+) -> None:
+    """Who comes later sees what is true, nothing that happened."""
+    with publishing(a_config(tmp_path, mosquitto.port)) as publisher:
+        publisher.event(an_event())
+        publisher.telemetry({"fps": 5.0})
+        wait_until(lambda: ids(listener) and listener.payloads(f"{BASE}/telemetry"))
+        with listening(mosquitto.port) as late:
+            late.wait_for(f"{BASE}/status", "online")
+            wait_until(lambda: len(late.messages) == 6)
+    assert {t for t, _, retained in late.messages if retained} == {
+        *ANNOUNCEMENT,
+        f"{BASE}/telemetry",
+    }
+
+
+def test_publisher_starts_before_the_broker(
+    tmp_path: Path, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What happened before is delivered, once, in order; the wait is one line in the log."""
+    mosquitto.stop()
+    accepted: list[str] = []
+    with publishing(a_config(tmp_path, mosquitto.port), on_accepted=accepted.append) as publisher:
+        written = [publisher.event(an_event(face)) for face in range(5)]
+        wait_until(lambda: len(accepted) == 5, what="the outbox")
+        assert (tmp_path / "outbox.sqlite3").exists()
+        mosquitto.start()
+        with listening(mosquitto.port) as listener:
+            wait_until(lambda: len(ids(listener)) == 5, 20.0)
+    assert ids(listener) == [w["id"] for w in written]
+    assert [json.loads(a) for a in accepted] == written
+    assert sum("refuses connections" in m for m in caplog.messages) == 1
+
+
+def test_publisher_writes_no_file_while_the_broker_is_there(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener
+) -> None:
+    """Two hundred events, the state folder stays untouched; accepted means acknowledged."""
+    accepted: list[str] = []
+    state_dir = tmp_path / "state"
+    config = a_config(state_dir, mosquitto.port)
+    with publishing(config, on_accepted=accepted.append) as publisher:
+        connected(publisher)
+        for face in range(200):
+            publisher.event(an_event(face))
+            wait_until(lambda face=face: len(accepted) > face)
+    assert not state_dir.exists()
+    assert len(ids(listener)) == 200
+
+
+def test_publisher_sends_the_last_state_of_many(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener
+) -> None:
+    """A flickering face: few messages, and the truth at the end."""
+    with publishing(a_config(tmp_path, mosquitto.port)) as publisher:
+        listener.wait_for(f"{BASE}/status", "online")
+        for index in range(501):
+            publisher.state(CameraState.of([a_face(1, LABELS[index % 2])]))
+        wait_until(lambda: json.loads(listener.payloads(STATE)[-1])["emotion"] == "happy")
+        assert len(listener.payloads(STATE)) <= 3
+
+
+def test_publisher_leaves_no_stale_face_behind(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """At stop: nobody seen, camera offline, daemon offline, in this order."""
+    with listening(mosquitto.port) as listener:
+        with publishing(a_config(tmp_path, mosquitto.port)) as publisher:
+            publisher.availability(True)
+            publisher.state(CameraState.of([a_face(1)]))
+            wait_until(lambda: '"happy"' in "".join(listener.payloads(STATE)))
+        listener.wait_for(f"{BASE}/status", "offline")
+    kept = [(t, p) for t, p, _ in listener.messages][-3:]
+    assert kept[0] == (f"{BASE}/camera/availability", "offline")
+    assert (kept[1][0], json.loads(kept[1][1])["count"]) == (STATE, 0)
+    assert kept[2] == (f"{BASE}/status", "offline")
+
+
+def test_publisher_that_dies_is_reported_by_the_broker(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener
+) -> None:
+    """The will: `offline`, retained, when the connection ends without a goodbye."""
+    with publishing(a_config(tmp_path, mosquitto.port)) as publisher:
+        listener.wait_for(f"{BASE}/status", "online")
+        link = publisher._link
+        sock = link._client.socket() if link else None
+        assert sock is not None
+        sock.close()
+        listener.wait_for(f"{BASE}/status", "offline")
+
+
+def test_publisher_announces_again_when_home_assistant_starts(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener
+) -> None:
+    """Everything, in the same order."""
+    with publishing(a_config(tmp_path, mosquitto.port)):
+        listener.wait_for(f"{BASE}/status", "online")
+        before = len(announced(listener))
+        listener.client.publish("homeassistant/status", "online")
+        wait_until(lambda: len(announced(listener)) >= before + 6)
+    assert announced(listener)[before + 1 : before + 6] == ANNOUNCEMENT
+
+
+def test_publisher_obeys_only_what_it_understands(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ON and OFF are passed on; everything else is a line in the log."""
+    heard: list[bool] = []
+    with publishing(a_config(tmp_path, mosquitto.port), on_enabled=heard.append) as publisher:
+        connected(publisher)
+        listener.wait_for(f"{BASE}/status", "online")
+        for payload in ("OFF", "off", b"\xff\xfe", "", "ON"):
+            listener.client.publish(f"{ENABLED}/set", payload, 1)
+        listener.client.publish(f"{BASE}/camera/zoom/set", "2", 1)
+        wait_until(lambda: any("zoom" in m for m in caplog.messages))
+    assert heard == [False, True]
+    assert sum(r.levelno == logging.WARNING for r in caplog.records) == 4
+
+
+def test_publisher_ignores_a_retained_command(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would pause the camera at every connect for ever."""
+    listener.client.publish(f"{ENABLED}/set", "OFF", 1, retain=True)
+    heard: list[bool] = []
+    with publishing(a_config(tmp_path, mosquitto.port), on_enabled=heard.append):
+        wait_until(lambda: any("retain" in m for m in caplog.messages))
+    assert heard == []
+
+
+@pytest.mark.parametrize("same_client_id", [False, True])
+def test_publisher_notices_a_second_one_with_its_device_id(
+    tmp_path: Path, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture, same_client_id: bool
+) -> None:
+    """On machines of their own, and on one card that was copied, machine id and all."""
+    names = ("one", "one") if same_client_id else ("one", "two")
+    configs = [
+        a_config(tmp_path / str(i), mosquitto.port, mqtt={"client_id": name})
+        for i, name in enumerate(names)
+    ]
+    with publishing(configs[0]) as first:
+        connected(first)
+        with publishing(configs[1]):
+            wait_until(lambda: any("its own `device`" in m for m in caplog.messages), 20.0)
+
+
+def test_publisher_says_a_wrong_password_and_shows_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line in plain words; the password stands nowhere."""
+    users = tmp_path / "users"
+    users.write_text("")
+    lines = ("allow_anonymous false", f"password_file {users}")
+    secret = {"user": "porch", "password": "hunter2-secret"}
+    with Mosquitto(tmp_path, lines) as mosquitto:
+        caplog.set_level(logging.DEBUG)
+        with publishing(a_config(tmp_path, mosquitto.port, mqtt=secret)):
+            wait_until(lambda: any("user porch" in m for m in caplog.messages))
+    assert "hunter2" not in caplog.text
+
+
+def test_publisher_speaks_3_1_1_where_the_broker_knows_no_more(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener
+) -> None:
+    """With the version forced; the contract stays the same."""
+    config = a_config(tmp_path, mosquitto.port, mqtt={"protocol": "3.1.1"})
+    with publishing(config) as publisher:
+        publisher.event(an_event())
+        wait_until(lambda: len(ids(listener)) == 1)
+
+
+def test_publisher_keeps_events_that_the_broker_forbids(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """MQTT 5 tells of a refusal: they are kept, and the log says why."""
+    rules = tmp_path / "acl"
+    rules.write_text(f"topic read #\ntopic write {BASE}/status\n")
+    with Mosquitto(tmp_path, (*ANYBODY, f"acl_file {rules}")) as mosquitto:
+        accepted: list[str] = []
+        config = a_config(tmp_path, mosquitto.port)
+        with publishing(config, on_accepted=accepted.append) as publisher:
+            connected(publisher)
+            publisher.event(an_event())
+            wait_until(lambda: len(accepted) == 1)
+    assert any("refuses events" in m and "access rules" in m for m in caplog.messages)
+    assert (tmp_path / "outbox.sqlite3").exists()
+
+
+def test_publisher_ends_within_its_time_at_a_broker_that_hangs(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    """Frozen, not closed: what can't be said is stored, and no thread is left but the one that may hang."""
+    publisher = Publisher(a_config(tmp_path, mosquitto.port), LABELS, on_enabled=lambda _: None)
+    publisher.start()
+    connected(publisher)
+    mosquitto.freeze()
+    written = publisher.event(an_event())
+    publisher.stop(1.5)
+    mosquitto.freeze(frozen=False)
+    assert "mqtt-delivery" not in {t.name for t in threading.enumerate()}
+    with listening(mosquitto.port) as listener, publishing(a_config(tmp_path, mosquitto.port)):
+        wait_until(lambda: written["id"] in ids(listener))
+
+
+def test_publisher_comes_back_after_the_broker_was_killed(
+    tmp_path: Path, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lost: one line. Back: one line. In between events wait, and arrive."""
+    caplog.set_level(logging.INFO)
+    with publishing(a_config(tmp_path, mosquitto.port)) as publisher:
+        connected(publisher)
+        mosquitto.stop(signal.SIGKILL)
+        wait_until(lambda: not publisher.is_connected)
+        written = publisher.event(an_event())
+        mosquitto.start()
+        with listening(mosquitto.port) as listener:
+            wait_until(lambda: ids(listener) == [written["id"]], 20.0)
+    assert sum("connection was lost" in m for m in caplog.messages) == 1
+    assert sum(m.startswith("connected to") for m in caplog.messages) == 2
