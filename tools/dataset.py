@@ -81,12 +81,12 @@ class Faces:
         return np.stack(shaped) if shaped else np.empty((0, size[1], size[0], channels), np.uint8)
 
     def split(self, share: float, seed: int) -> tuple[Faces, Faces]:
-        """(the rest, a random `share` of every label)."""
+        """(the rest, a random `share` of every label, but one picture at least)."""
         random = np.random.default_rng(seed)
         held: list[np.int64] = []
         for label in range(len(self.names)):
             members = random.permutation(np.flatnonzero(self.labels == label))
-            held.extend(members[: round(share * len(members))])
+            held.extend(members[: max(1, round(share * len(members)))])
         apart = np.zeros(len(self), bool)
         apart[held] = True
         return self.pick(np.flatnonzero(~apart)), self.pick(np.flatnonzero(apart))

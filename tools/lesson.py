@@ -14,7 +14,7 @@ import numpy as np
 import plots
 from batches import Batches, Drill, Float, Teacher
 from dataset import Faces, load, without_copies
-from examples import Examples, examples, named
+from material import Examples, examples, named
 from metrics import best_temperature, calibration_error, figures, tempered
 from network import one_head, plain
 from numpy.typing import NDArray
@@ -93,6 +93,10 @@ def _examples(order: Order, recipe: Recipe, say: Say) -> tuple[Examples, Example
     faces = without_copies(faces, held)
     for problem in dict.fromkeys((*faces.problems, *held.problems)):
         say(f"data: {problem}")
+    if not len(faces) or not len(held):
+        raise InputError(
+            f"{order.data}: no face is left to {'watch' if len(faces) else 'learn from'}"
+        )
     say(f"{len(faces)} faces to learn from, {len(held)} to watch")
     return examples(faces, recipe), examples(held, recipe)
 
@@ -159,6 +163,7 @@ class _Run:
             self.batches,
             epochs=self.recipe.epochs,
             initial_epoch=done,
+            shuffle=False,  # the batches are in an order of their own, which a resumed run repeats
             verbose=1 if sys.stdout.isatty() else 2,  # a bar on a screen, a line an epoch in a file
             callbacks=[
                 Schedule(self.batches, rate),

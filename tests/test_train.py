@@ -1,0 +1,176 @@
+"""tools/train.py from its command line to its files, on drawn faces."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import toyfaces
+from dataset import FER2013
+from lesson import Order, learn
+
+from edgeemo.errors import InputError
+from edgeemo.sidecar import Sidecar
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "tools" / "train.py"
+
+
+def silent(_: str) -> None:
+    """Takes the lines that a run says."""
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kaggle's csv of drawn faces, with votes beside it."""
+    root = tmp_path_factory.mktemp("faces")
+    labels = [label for label in toyfaces.VOTED for _ in range(12)]
+    rows = [(label, "Training") for label in labels] + [("happy", "PublicTest")]
+    toyfaces.kaggle(root / "fer.csv", rows)
+    given = [("", {toyfaces.VOTED[label]: 8, "neutral": 2}) for label, _ in rows]
+    toyfaces.votes(root / "votes.csv", given)
+    return root
+
+
+def order(faces: Path, out: Path, **options: object) -> Order:
+    """A short run of our own recipe."""
+    values = {"recipe": "edgeemo", "epochs": 3, "batch": 16, "precision": "float32", **options}
+    return Order(data=faces / "fer.csv", ferplus=faces / "votes.csv", out=out, **values)  # type: ignore[arg-type]  # a table of options
+
+
+def weights(out: Path) -> list[np.ndarray]:
+    """The trained weights of a finished run."""
+    trained: list[np.ndarray] = keras.models.load_model(out / "emotion.keras").get_weights()
+    return trained
+
+
+@pytest.fixture(scope="module")
+def whole(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of three epochs that nobody disturbed."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    learn(order(faces, out), silent)
+    return out
+
+
+def test_train_writes_all_that_it_promises(whole: Path) -> None:
+    """Both heads as .keras with sidecars that fit, a log of every epoch, curves and confusion matrices."""
+    for head in ("emotion", "fer2013"):
+        model = whole / f"{head}.keras"
+        sidecar = Sidecar.beside(model)
+        assert sidecar.labels == FER2013
+        assert sidecar.provenance["epochs"] == 3
+        assert keras.models.load_model(model).output_shape == (None, 7)
+        assert (whole / f"confusion-{head}.png").stat().st_size > 1000
+    assert (whole / "curves.png").stat().st_size > 1000
+    with (whole / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[2]["loss"]) < float(rows[0]["loss"])
+
+
+def test_train_goes_on_after_a_kill_as_if_nothing_had_been(
+    faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """Killed in its second epoch and resumed, a run ends with the weights of one that was left alone."""
+    arguments = [
+        *("--recipe", "edgeemo", "--data", str(faces / "fer.csv"), "--epochs", "3"),
+        *("--ferplus", str(faces / "votes.csv"), "--batch", "16", "--precision", "float32"),
+        *("--out", str(tmp_path)),
+    ]
+    command = [sys.executable, str(SCRIPT), *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as run:
+        assert run.stdout is not None
+        assert any("Epoch 2/3" in line for line in run.stdout), "it ended before its second epoch"
+        run.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "emotion.keras").exists()
+    learn(order(faces, tmp_path, resume=True), silent)
+    for ours, theirs in zip(weights(tmp_path), weights(whole), strict=True):
+        assert ours == pytest.approx(theirs, abs=2e-3)
+
+
+def test_train_does_not_overwrite_a_run(faces: Path, tmp_path: Path) -> None:
+    """A second run into the same folder needs to say --resume."""
+    (tmp_path / "checkpoint.npz").write_bytes(b"")
+    with pytest.raises(InputError, match="--resume goes on with it"):
+        learn(order(faces, tmp_path), silent)
+
+
+def test_train_asks_for_the_votes_that_it_needs(faces: Path, tmp_path: Path) -> None:
+    """The recipe for both heads can't do without FER+."""
+    short = Order(recipe="edgeemo", data=faces / "fer.csv", out=tmp_path)
+    with pytest.raises(InputError, match="give them with --ferplus"):
+        learn(short, silent)
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Other drawn faces to watch, in folders."""
+    return toyfaces.folders(tmp_path_factory.mktemp("held"), 2, seed=9)
+
+
+def test_train_merges_disgust_into_anger(tmp_path: Path, held: Path) -> None:
+    """The six-class recipe from folders: one label fewer, and no picture lost."""
+    root = toyfaces.folders(tmp_path / "faces", 4)
+    said: list[str] = []
+    learn(Order("six-class", root, tmp_path / "out", held=held, epochs=1, batch=14), said.append)
+    labels = Sidecar.beside(tmp_path / "out" / "emotion.keras").labels
+    assert labels == ("angry", "fear", "happy", "sad", "surprise", "neutral")
+    assert said[0] == "28 faces to learn from, 14 to watch"
+
+
+def test_train_keeps_the_best_epoch(tmp_path: Path, held: Path) -> None:
+    """The five-class recipe says which labels it has no use for, and keeps its best weights."""
+    root = toyfaces.folders(tmp_path / "faces", 4)
+    said: list[str] = []
+    learn(Order("five-class", root, tmp_path / "out", held=held, epochs=1, batch=10), said.append)
+    assert "data: 4 pictures of disgust left out: no such label" in said
+    assert (tmp_path / "out" / "best.npz").exists()
+
+
+def test_train_learns_in_colour(tmp_path: Path) -> None:
+    """The colour recipe takes any label set from folders."""
+    root = toyfaces.folders(tmp_path / "faces", 3, ("happy", "sad"))
+    only = toyfaces.folders(tmp_path / "held", 2, ("happy", "sad"), seed=9)
+    learn(Order("rgb", root, tmp_path / "out", held=only, epochs=1, batch=4), silent)
+    sidecar = Sidecar.beside(tmp_path / "out" / "emotion.keras")
+    assert (sidecar.labels, sidecar.channels) == (("happy", "sad"), 3)
+
+
+def test_train_watches_no_face_that_it_learns_from(tmp_path: Path) -> None:
+    """Faces of the training set that are to be watched are not learned from; here that leaves none."""
+    root = toyfaces.folders(tmp_path / "faces", 2)
+    with pytest.raises(InputError, match="no face is left to learn from"):
+        learn(Order("six-class", root, tmp_path / "out", held=root, epochs=1), silent)
+
+
+def test_train_learns_from_a_finished_run(faces: Path, whole: Path, tmp_path: Path) -> None:
+    """A run teaches another, which then learns something else than it would alone."""
+    learn(order(faces, tmp_path, teacher=(whole,)), silent)
+    assert not np.allclose(weights(tmp_path)[0], weights(whole)[0], atol=2e-3)
+
+
+def test_train_refuses_a_teacher_without_networks(faces: Path, tmp_path: Path) -> None:
+    """A folder that is no finished run is named."""
+    with pytest.raises(InputError, match=r"no emotion or fer2013.keras: is the run finished\?"):
+        learn(order(faces, tmp_path / "out", teacher=(tmp_path,)), silent)
+
+
+def test_train_says_a_users_mistake_in_one_line(tmp_path: Path) -> None:
+    """Missing data ends with the error's exit code and no traceback."""
+    command = [sys.executable, str(SCRIPT), "--recipe", "rgb", "--data", str(tmp_path / "no")]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == InputError.exit_code
+    assert done.stderr.splitlines()[-1] == f"error: {tmp_path}/no: no such file or folder"
+    assert done.stdout == ""

@@ -1,0 +1,239 @@
+"""The parts of a training run: batches, rates, averages, checkpoints, patience, networks, recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import articles
+import cv2
+import keras
+import numpy as np
+import pytest
+import train
+from augment import Augmentation
+from batches import Batches, Drill, Targets, one_hot
+from network import FusedBatchNormalization, one_head, plain, residual_network
+from patience import Patience
+from recipes import RECIPES
+from training import Average, Checkpoint, cosine
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
+
+
+def batches(seed: int = 1, teacher=None, mixup: float = 0.0) -> Batches:  # type: ignore[no-untyped-def]  # a lambda of the test
+    """Batches of 4 of ten tiny pictures with two labels, of which the last is unknown."""
+    labels = np.array([0, 1] * 4 + [1, -1])
+    drill = Drill(
+        batch=4,
+        seed=seed,
+        augmentation=Augmentation(flip=0.5, brightness=0.2),
+        normalize=lambda pixels: pixels.astype(np.float32),
+        mixup=mixup,
+        teacher=teacher,
+    )
+    return Batches(PICTURES, {"emotion": one_hot(labels, 2)}, drill)
+
+
+def whole_epoch(source: Batches, epoch: int) -> np.ndarray:
+    """All inputs of an epoch."""
+    source.epoch = epoch
+    return np.concatenate([source[i][0] for i in range(len(source))])
+
+
+def test_batches_depend_on_seed_and_epoch_only() -> None:
+    """The same epoch gives the same batches in a new process; another epoch others."""
+    first = whole_epoch(batches(), 3)
+    assert first.shape == (8, 8, 8, 1)
+    assert np.array_equal(first, whole_epoch(batches(), 3))
+    assert not np.array_equal(first, whole_epoch(batches(), 4))
+    assert not np.array_equal(first, whole_epoch(batches(seed=2), 3))
+
+
+def test_batches_give_an_unknown_label_no_weight() -> None:
+    """A picture without a label is seen and teaches nothing."""
+    source = batches()
+    weights = np.concatenate([source[i][2]["emotion"] for i in range(len(source))])
+    assert set(weights.tolist()) <= {0.0, 1.0}
+    assert one_hot(np.array([-1]), 2).weights.tolist() == [0.0]
+
+
+def test_batches_ask_the_teacher_about_the_very_inputs() -> None:
+    """Targets are the teacher's in the trusted part; where nothing else is known, wholly."""
+    seen: list[np.ndarray] = []
+
+    def teacher(inputs: np.ndarray) -> dict[str, np.ndarray]:
+        seen.append(inputs)
+        return {"emotion": np.full((len(inputs), 2), 0.5, np.float32)}
+
+    source = batches(teacher=teacher)
+    for index in range(len(source)):
+        inputs, shares, weights = source[index]
+        assert np.array_equal(seen[-1], inputs)
+        assert set(shares["emotion"].round(3).ravel()) <= {
+            np.float32(0.65),
+            np.float32(0.35),
+            np.float32(0.5),
+        }
+        assert weights["emotion"].tolist() == [1, 1, 1, 1]
+
+
+def test_batches_mix_when_told_to() -> None:
+    """With mixup a target is spread over two labels."""
+    shares = batches(mixup=5.0)[0][1]["emotion"]
+    assert shares.sum(1) == pytest.approx(np.ones(4))
+    assert ((shares > 0.01) & (shares < 0.99)).any()
+
+
+def test_targets_are_smoothed_toward_even() -> None:
+    """A tenth of the certainty is spread over all labels."""
+    targets = Targets(np.array([[1.0, 0.0]], np.float32), np.ones(1, np.float32)).smoothed(0.1)
+    assert targets.shares == pytest.approx(np.array([[0.95, 0.05]]))
+
+
+def test_cosine_rises_then_falls_to_its_floor() -> None:
+    """The rate starts near 0, peaks after the warm-up, and ends at a hundredth."""
+    rate = cosine(2.0, steps=110, warmup=10)
+    assert [rate(0), rate(9), rate(10)] == pytest.approx([0.2, 2.0, 2.0])
+    assert rate(60) == pytest.approx(2.0 * (0.01 + 0.99 / 2))
+    assert rate(110) == pytest.approx(0.02)
+    assert rate(500) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(
+    ("losses", "reductions", "over"),
+    [
+        ([], 0, False),
+        ([3, 2, 1], 0, False),
+        ([1, 1, 1, 1], 1, False),
+        ([1, 2, 2, 2, 2, 2, 2], 2, True),
+        ([1, 2, 2, 0.5, 2, 2], 0, False),
+        ([1, 0.99995, 0.9999, 0.99985], 1, False),  # gains below the least do not count
+    ],
+)
+def test_patience_follows_from_the_losses(
+    losses: Sequence[float], reductions: int, over: bool
+) -> None:
+    """Every three epochs without a lower loss lower the rate; six end the run."""
+    patience = Patience(plateau=3, least=1e-2, stop=5)
+    assert patience.reductions(losses) == reductions
+    assert patience.is_over(losses) == over
+
+
+def tiny() -> keras.Model:
+    """A compiled network of two heads that trains in no time."""
+    network = residual_network((8, 8), 1, {"a": 2, "b": 3}, widths=(4, 6), depths=(1, 1))
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    network.compile(keras.optimizers.AdamW(1e-2), {"a": loss, "b": loss})
+    return network
+
+
+def train_once(network: keras.Model, **options: object) -> None:
+    """One epoch of three steps on fixed noise."""
+    random = np.random.default_rng(0)
+    inputs = random.random((12, 8, 8, 1), np.float32)
+    targets = {
+        "a": np.eye(2)[random.integers(2, size=12)],
+        "b": np.eye(3)[random.integers(3, size=12)],
+    }
+    network.fit(inputs, targets, batch_size=4, verbose=0, shuffle=False, **options)
+
+
+def test_average_lags_behind_the_weights() -> None:
+    """The average lies between where the weights were and where they are."""
+    network, average = tiny(), Average(0.9)
+    before = network.get_weights()[0].copy()
+    train_once(network, callbacks=[average])
+    now, mean = network.get_weights()[0], average.weights[0]
+    moved = np.abs(now - before) > 1e-4
+    assert (np.abs(mean - before)[moved] > 0).all()
+    assert not np.array_equal(mean, now)
+
+
+def test_average_of_no_decay_is_the_weights() -> None:
+    """Without averaging, what is kept is what was trained last."""
+    network, average = tiny(), Average(0.0)
+    train_once(network, callbacks=[average])
+    assert all(map(np.array_equal, average.weights, network.get_weights()))
+
+
+def test_checkpoint_brings_everything_back(tmp_path: Path) -> None:
+    """Weights, optimizer and average after restoring are those that were saved, and training goes on the same."""
+    first, average = tiny(), Average(0.9)
+    checkpoint = Checkpoint(tmp_path / "c.npz", average)
+    train_once(first, callbacks=[average, checkpoint])
+    second, copied = tiny(), Average(0.9)
+    assert Checkpoint(tmp_path / "c.npz", copied).restore(second) == 1
+    assert copied.updates == average.updates
+    assert all(map(np.array_equal, copied.weights, average.weights))
+    train_once(first)
+    train_once(second)
+    for ours, theirs in zip(first.get_weights(), second.get_weights(), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+def test_plain_network_computes_the_same(tmp_path: Path) -> None:
+    """The saved network has Keras' own layers in float32, one head with a softmax, and the same answers."""
+    fused = residual_network((8, 8), 1, {"a": 2, "b": 3}, widths=(4, 6), depths=(1, 1), fused=True)
+    assert any(isinstance(layer, FusedBatchNormalization) for layer in fused.layers)
+    saved = tmp_path / "b.keras"
+    one_head(plain(fused), "b").save(saved)
+    loaded = keras.models.load_model(saved)
+    assert {layer.__class__.__module__.split(".")[0] for layer in loaded.layers} == {"keras"}
+    inputs = np.random.default_rng(0).random((5, 8, 8, 1), np.float32)
+    logits = np.asarray(fused(inputs)["b"])
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert np.asarray(loaded(inputs)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_fused_normalization_trains_as_keras_does() -> None:
+    """Outputs and running statistics in training are those of Keras' own layer."""
+    inputs = np.random.default_rng(0).normal(2, 3, (16, 6, 6, 4)).astype(np.float32)
+    ours, theirs = FusedBatchNormalization(), keras.layers.BatchNormalization()
+    assert np.asarray(ours(inputs, training=True)) == pytest.approx(
+        np.asarray(theirs(inputs, training=True)), abs=1e-4
+    )
+    # The fused kernel takes the variance of the sample, which is larger by n / (n - 1).
+    for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert one == pytest.approx(other, rel=5e-3)
+
+
+def test_five_class_network_has_the_articles_count() -> None:
+    """1,328,037 parameters, as the article prints."""
+    assert articles.five_class((48, 48), 1, {"emotion": 5}).count_params() == 1_328_037
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_recipes_build_what_they_say(name: str) -> None:
+    """Every recipe makes a network of its size and channels with a row of logits a head."""
+    recipe = RECIPES[name]
+    network = recipe.build(recipe.size, recipe.channels, dict.fromkeys(recipe.heads, 4))
+    width, height = recipe.size
+    assert network.input_shape == (None, height, width, recipe.channels)
+    shapes = {head: tuple(logits.shape) for head, logits in network.output.items()}
+    assert shapes == dict.fromkeys(recipe.heads, (None, 4))
+
+
+def test_edgeemo_network_fits_into_a_megabyte() -> None:
+    """Its int8 weights leave room for the rest of the file."""
+    recipe = RECIPES["edgeemo"]
+    assert recipe.build(recipe.size, 1, {"emotion": 7}).count_params() < 950_000
+
+
+def test_train_offers_every_recipe() -> None:
+    """The command line, which does not import Keras, knows the same names."""
+    assert sorted(train.NAMES) == sorted(RECIPES)
+
+
+def test_plots_are_pictures(tmp_path: Path) -> None:
+    """Curves and a confusion matrix come out as PNGs with something drawn."""
+    import plots
+
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,loss,held_loss,held_emotion\n1,2.0,2.1,0.3\n2,1.0,1.5,0.5\n")
+    plots.curves(log, tmp_path / "curves.png")
+    plots.confusion(np.array([[3, 1], [0, 4]]), ("a", "b"), "title", tmp_path / "confusion.png")
+    for name in ("curves", "confusion"):
+        picture = cv2.imread(str(tmp_path / f"{name}.png"))
+        assert picture is not None
+        assert picture.std() > 10
