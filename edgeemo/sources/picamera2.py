@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -62,7 +62,10 @@ class Picamera2Source:
         # where there is none at all.
         except (RuntimeError, IndexError, OSError) as error:
             self.close()
-            raise SourceError(f"{self.name} can't be started: {error}") from error
+            # "Camera __init__ sequence did not complete" helps nobody: the cause behind it does.
+            raise SourceError(
+                f"{self.name} can't be started: {error.__cause__ or error}"
+            ) from error
         self._say_granted()
 
     def read(self) -> Frame:
@@ -136,7 +139,9 @@ class Picamera2Source:
 
 def import_picamera2() -> ModuleType:
     """The module. Raises SourceError, naming the package to install, where it is missing."""
-    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:ERROR")
+    # It tells of every start and repeats what it raises, on each attempt.
+    logging.getLogger("picamera2").setLevel(logging.CRITICAL)
     try:
         return importlib.import_module("picamera2")
     except ImportError as error:
@@ -183,8 +188,9 @@ def control_value(name: str, value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    choices = getattr(importlib.import_module("libcamera").controls, f"{name}Enum", None)
-    if choices is None or not hasattr(choices, value):
-        raise ConfigError("the settings", [f"camera.controls.{name}: there is no {value!r}"])
-    chosen: object = getattr(choices, value)
-    return chosen
+    controls = importlib.import_module("libcamera").controls
+    for group in (controls, controls.draft):
+        choices = getattr(group, f"{name}Enum", None)
+        if hasattr(choices, value):
+            return cast(object, getattr(choices, value))
+    raise ConfigError("the settings", [f"camera.controls.{name}: there is no {value!r}"])
