@@ -1,0 +1,195 @@
+"""tools/evaluate.py from its command line to its figures, on drawn faces and small networks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import toyfaces
+from click.testing import CliRunner, Result
+from evaluate import main
+
+from edgeemo.errors import InputError, ModelError
+from edgeemo.sidecar import Sidecar, sha256
+
+ROOT = Path(__file__).resolve().parent.parent
+LABELS = ("sad", "happy", "fear")
+VALUES = {"sad": 4, "happy": 3, "fear": 2}
+"""Place of each label among FER2013's, which tells how bright its drawn face is."""
+
+
+def by_brightness(path: Path, labels: tuple[str, ...] = LABELS, sharpness: float = 6.0) -> Path:
+    """Save a network that tells drawn faces apart by the brightness of their lower edge."""
+    inputs = keras.Input((48, 48, 1))
+    edge = keras.layers.Cropping2D(((46, 0), (0, 0)))(inputs)
+    mean = keras.layers.GlobalAveragePooling2D()(edge)
+    outputs = keras.layers.Dense(len(labels), activation="softmax", name="out")(mean)
+    network = keras.Model(inputs, outputs)
+    centres = np.array([(40 + 25 * VALUES[label]) / 255 for label in labels])
+    # -(x - c)^2 without its x^2, which all labels share: largest for the nearest centre.
+    scale = sharpness * 255
+    network.get_layer("out").set_weights([2 * scale * centres[None], -scale * centres**2])
+    network.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that is right about every drawn face of its three labels, with a sidecar."""
+    path = by_brightness(tmp_path_factory.mktemp("network") / "net.keras")
+    describe(path, LABELS)
+    return path
+
+
+def describe(path: Path, labels: tuple[str, ...], **more: Any) -> None:
+    """Write the sidecar of a model."""
+    sidecar = Sidecar(
+        name=path.stem, labels=labels, width=48, height=48, channels=1,
+        sha256=sha256(path.read_bytes()), **more,
+    )  # fmt: skip
+    path.with_suffix(".json").write_text(sidecar.to_json())
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn faces of four labels, of which the network does not know one."""
+    return toyfaces.folders(tmp_path_factory.mktemp("faces"), 5, (*LABELS, "disgust"))
+
+
+def evaluate(*arguments: object) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def figures(*arguments: object) -> dict[str, Any]:
+    """What --json prints."""
+    done = evaluate(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_evaluate_counts_right_answers(network: Path, faces: Path) -> None:
+    """Figures by the folders' labels; faces of a label that the model lacks are said, not counted."""
+    found = figures(network, "--data", faces)
+    assert (found["accuracy"], found["macro_f1"], found["n"]) == (1.0, 1.0, 15)
+    assert found["left_out"] == {"disgust": 5}
+    assert found["labels"] == list(LABELS)
+    assert found["confusion"] == [[5, 0, 0], [0, 5, 0], [0, 0, 5]]
+    assert found["latency_ms"] > 0
+    assert "ferplus_accuracy" not in found
+
+
+def test_evaluate_adds_the_majority_protocol(network: Path, faces: Path, tmp_path: Path) -> None:
+    """With votes: a wrong majority is an error, no majority is left out, contempt is said."""
+    rows = [(f"happy/{i}.png", {"happiness": 6, "neutral": 4}) for i in range(3)]
+    rows += [("happy/3.png", {"sadness": 10}), ("happy/4.png", {"contempt": 10})]
+    rows += [("sad/0.png", {"sadness": 5, "neutral": 5}), ("sad/1.png", {"NF": 10})]
+    votes = toyfaces.votes(tmp_path / "votes.csv", rows)
+    found = figures(network, "--data", faces, "--ferplus", votes)
+    assert (found["ferplus_accuracy"], found["ferplus_n"]) == (0.75, 4)
+    assert (found["accuracy"], found["n"]) == (1.0, 15)
+    assert found["left_out"] == {"disgust": 5, "contempt (by votes)": 1}
+    assert found["ferplus_without_majority"] == 15  # two by their votes, 13 that have none
+    assert found["problems"] == [f"{votes}: no votes for 13 of 20 pictures"]
+
+
+def test_evaluate_takes_the_labels_of_a_model_without_sidecar(faces: Path, tmp_path: Path) -> None:
+    """Any Keras file can be measured when its labels are said, in any spelling."""
+    bare = by_brightness(tmp_path / "bare.keras")
+    told = figures(bare, "--labels", "Sadness,Happiness,Fear", "--range", "0,1", "--data", faces)
+    assert told["accuracy"] == 1.0
+    wrong = figures(bare, "--labels", "happy,sad,fear", "--range", "unit", "--data", faces)
+    assert wrong["accuracy"] == pytest.approx(1 / 3)
+    said = evaluate(bare, "--data", faces)
+    assert said.exit_code == ModelError.exit_code
+    assert "no sidecar beside it; say its --labels" in said.stderr
+
+
+def test_evaluate_applies_the_temperature(network: Path, faces: Path, tmp_path: Path) -> None:
+    """A sidecar's temperature changes how sure the answers are, not which they are."""
+    calm = tmp_path / "calm.keras"
+    calm.write_bytes(network.read_bytes())
+    describe(calm, LABELS, temperature=8.0)
+    before, after = figures(network, "--data", faces), figures(calm, "--data", faces)
+    assert after["accuracy"] == before["accuracy"]
+    assert after["ece"] > before["ece"] + 0.1  # all answers are right: doubt is an error here
+    assert after["temperature"] == 8.0
+
+
+def test_evaluate_compares_two_models(network: Path, faces: Path, tmp_path: Path) -> None:
+    """Agreement by name, not by place; where they differ is counted and named."""
+    turned = by_brightness(tmp_path / "turned.keras", ("happy", "fear", "sad"))
+    describe(turned, ("happy", "fear", "sad"))
+    assert figures(network, turned, "--data", faces)["agreement"] == 1.0
+    describe(turned, ("fear", "happy", "sad"))  # says fear for happy and the other way round
+    found = figures(network, turned, "--data", faces)
+    # Faces of disgust are darkest: the first calls them fear, the second happy.
+    assert found["agreement"] == pytest.approx(5 / 20)
+    assert found["differences"] == [
+        {"first": "fear", "second": "happy", "n": 10},
+        {"first": "happy", "second": "fear", "n": 5},
+    ]
+    assert found["differing"][0] == "disgust/0.png"
+    assert found["second"]["accuracy"] == pytest.approx(1 / 3)
+
+
+def test_evaluate_reads_the_test_splits_of_a_csv(network: Path, tmp_path: Path) -> None:
+    """Of Kaggle's csv the faces that were trained on are not used, unless asked for."""
+    rows = [("happy", "Training")] * 3 + [("sad", "PublicTest"), ("fear", "PrivateTest")]
+    data = toyfaces.kaggle(tmp_path / "fer.csv", rows)
+    assert figures(network, "--data", data)["n"] == 2
+    assert figures(network, "--data", data, "--usage", "PrivateTest")["n"] == 1
+    assert figures(network, "--data", data, "--usage", "Training")["n"] == 3
+
+
+def test_evaluate_writes_a_report(network: Path, faces: Path, tmp_path: Path) -> None:
+    """A page with the table and a picture of the confusion matrix."""
+    done = evaluate(network, "--data", faces, "--report", tmp_path / "page.md")
+    assert done.exit_code == 0
+    page = (tmp_path / "page.md").read_text()
+    assert "accuracy **100.00%**" in page
+    assert "- 5 faces of disgust left out: the model has no such label" in page
+    assert "![page-1-labels](page-1-labels.png)" in page
+    assert (tmp_path / "page-1-labels.png").stat().st_size > 1000
+    assert page.startswith(done.stdout.strip()[:200])
+
+
+def test_evaluate_runs_the_shipped_model(tmp_path: Path) -> None:
+    """The int8 model as a program of its own: one JSON object on standard output, nothing else."""
+    faces = toyfaces.folders(tmp_path, 1)
+    command = [sys.executable, str(ROOT / "tools/evaluate.py"), str(ROOT / "models/emotion.tflite")]
+    done = subprocess.run(
+        [*command, "--data", str(faces), "--json"],
+        capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert found["n"] == 7
+    assert np.sum(found["confusion"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["missing.tflite", "--data", "{faces}"], ModelError.exit_code, "can't read"),
+        (["{network}", "--data", "nowhere"], InputError.exit_code, "no such file or folder"),
+        (["{network}", "--data", "{faces}", "--labels", "a,b"], ModelError.exit_code, "3 outputs but 2"),
+        (["{network}", "--data", "{faces}", "--labels", "a,b,c"], InputError.exit_code, "none of the data"),
+        (["{network}", "{network}", "{network}", "--data", "{faces}"], 2, "one model, or two"),
+    ],
+)  # fmt: skip
+def test_evaluate_says_a_users_mistake_in_one_line(
+    network: Path, faces: Path, arguments: list[str], code: int, message: str
+) -> None:
+    """Each mistake has its exit code and a line that names it."""
+    given = [a.format(network=network, faces=faces) for a in arguments]
+    done = evaluate(*given)
+    assert done.exit_code == code
+    assert message in done.stderr
