@@ -152,7 +152,7 @@ def _explain_network(error: Exception, mqtt: MqttConfig, where: str) -> str:
         (socket.gaierror, f"the name {mqtt.host} can't be resolved; is mqtt.host right, is there a network?"),
         (UnicodeError, f"{mqtt.host} is no host name; see mqtt.host"),
         (ConnectionRefusedError, f"{where} refuses connections; is the broker running, is mqtt.port right?"),
-        (ConnectionResetError, f"{where}: the connection was cut while it was being opened; is TLS meant to be on (mqtt.tls.enabled)?"),
+        (ConnectionResetError, f"{where}: {_no_tls(mqtt) if mqtt.tls.enabled else _no_answer(mqtt)}"),
         (TimeoutError, f"{where} does not answer; is the address right, does a firewall drop us?"),
     )  # fmt: skip
     for kind, text in explanations:
@@ -175,6 +175,14 @@ def _explain_certificate(error: ssl.SSLCertVerificationError, mqtt: MqttConfig) 
     return f"the broker's certificate is refused: {error.verify_message}"
 
 
+def _no_tls(mqtt: MqttConfig) -> str:
+    return f"no TLS is spoken on port {mqtt.port}; the TLS port is often 8883, or turn mqtt.tls.enabled off"
+
+
+def _no_answer(mqtt: MqttConfig) -> str:
+    return f"port {mqtt.port} is open but does not answer as an MQTT broker; is mqtt.port right, is TLS meant to be on (mqtt.tls.enabled)?"
+
+
 def _clock_hint() -> str:
     return (
         "" if is_synced() else ", or this machine's clock, which no time server has set, is wrong"
@@ -184,8 +192,10 @@ def _clock_hint() -> str:
 def _explain_tls(reason: str, mqtt: MqttConfig) -> str:
     """Words for an alert or a failed handshake, known by the names that OpenSSL gives them."""
     text = reason.lower().replace("_", " ")
-    if "wrong version number" in text or "record layer failure" in text:
-        return f"no TLS is spoken on port {mqtt.port}; its TLS port is often 8883, or turn mqtt.tls.enabled off"
+    if any(
+        word in text for word in ("wrong version number", "record layer failure", "eof occurred")
+    ):
+        return _no_tls(mqtt)
     if "certificate required" in text or "handshake failure" in text:
         return "the broker wants a certificate from us: give mqtt.tls.cert_file and key_file"
     if "unknown ca" in text or "bad certificate" in text or "certificate unknown" in text:
@@ -209,6 +219,11 @@ def explain_answer(code: ReasonCode, config: Config) -> Trouble:
     text = texts.get(name, f"the broker refused the connection: {name}")
     is_passing = name in ("Server unavailable", "Server busy", "Server shutting down")
     return Trouble(f"{mqtt.host}:{mqtt.port}: {text}", is_refusal=not is_passing)
+
+
+def explain_silence(mqtt: MqttConfig) -> Trouble:
+    """Put into words that a port took the connection and ended it, or said nothing."""
+    return Trouble(f"{mqtt.host}:{mqtt.port}: {_no_answer(mqtt)}")
 
 
 def explain_loss(mqtt: MqttConfig, code: ReasonCode | None, said: str | None) -> Trouble:

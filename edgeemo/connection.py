@@ -143,12 +143,9 @@ class Link:
                 answer_by = now
 
     def _why_silent(self) -> Trouble:
-        if self._said or self.was_up:
+        if self.was_up or (self._said and self._mqtt.tls.enabled):
             return broker.explain_loss(self._mqtt, None, self._said)
-        return Trouble(
-            f"{self._where} takes the connection and does not answer as an MQTT broker; "
-            "is mqtt.port right, is TLS meant to be on (mqtt.tls.enabled)?"
-        )
+        return broker.explain_silence(self._mqtt)
 
     def _forget(self) -> None:
         """Close the socket and let the client go: its callbacks and we refer to each other."""

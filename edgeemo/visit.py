@@ -58,7 +58,7 @@ class Visit:
         except (OSError, UnicodeError) as error:
             return broker.explain(error, mqtt).text
         if self._answer is None:
-            return f"{mqtt.host}:{mqtt.port} does not answer as an MQTT broker; is mqtt.port right, is TLS meant to be on?"
+            return broker.explain_silence(mqtt).text
         if self._answer.is_failure:
             return broker.explain_answer(self._answer, self._config).text
         return None
