@@ -11,6 +11,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from metrics import Figures, Labels, figures
 from numpy.typing import NDArray
+from operators import layers_of
 
 from edgeemo.quant import Float, Quantization
 
@@ -58,10 +59,13 @@ def better_order(found: Figures) -> tuple[str, ...] | None:
     return tuple(order) if gained > ORDER_GAIN else None
 
 
-class LayerError(NamedTuple):
-    """How far a tensor of the int8 network is from the float one's: error over signal, as RMS."""
+OUTPUT = "the output"
 
-    tensor: str
+
+class LayerError(NamedTuple):
+    """How far a layer of the int8 network is from the float one's: error over signal, as RMS."""
+
+    layer: str
     error: float
 
 
@@ -75,8 +79,9 @@ def layer_errors(float_model: bytes, int8_model: bytes, inputs: Float) -> tuple[
             error, signal = found[name] - expected[name], expected[name]
             squares = np.array([np.square(error).sum(), np.square(signal).sum()])
             sums[name] = sums.get(name, np.zeros(2)) + squares
-    errors = [LayerError(name, float(np.sqrt(e / max(s, 1e-12)))) for name, (e, s) in sums.items()]
-    return tuple(sorted(errors, key=lambda layer: -layer.error))
+    errors = [(name, float(np.sqrt(e / max(s, 1e-12)))) for name, (e, s) in sums.items()]
+    worst_first = sorted(errors, key=lambda pair: -pair[1])
+    return tuple(LayerError(layers_of(name) or OUTPUT, error) for name, error in worst_first)
 
 
 class _Traced:

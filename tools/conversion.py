@@ -16,9 +16,10 @@ from floatnetwork import FloatNetwork, are_probabilities
 from metrics import best_temperature
 from operators import operators
 from order import Conversion, Journal, Order
+from pydantic import ValidationError
 from quantize import to_float, to_int8
 from reading import read_network
-from refusal import AccuracyLossError, LabelCountError
+from refusal import AccuracyLossError, LabelsError
 from samples import Sample, labelled, split
 from value_range import Candidate, Range, measure, objection
 from verify import Int8Model, verify
@@ -62,10 +63,11 @@ def convert(order: Order, say: Callable[[str], None]) -> Conversion:
 def _network(order: Order, journal: Journal) -> FloatNetwork:
     network = read_network(order.source, order.weights, order.backend)
     if len(order.labels) != network.outputs:
-        raise LabelCountError(
+        raise LabelsError(
             f"{len(order.labels)} labels ({', '.join(order.labels)}) for {network.outputs} outputs; "
             "give one label an output, in their order"
         )
+    _draft(order, network, Range(0.0, 1.0))
     height, width, channels = network.shape
     kind = "grey" if channels == 1 else "RGB"
     journal.note(f"{order.source}: {kind} {width}x{height}, {network.outputs} outputs")
@@ -109,17 +111,24 @@ def _chosen(order: Order, ranges: tuple[Candidate, ...], journal: Journal) -> Ra
 def _draft(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
     """The sidecar before the model exists: enough to prepare pictures by."""
     height, width, channels = network.shape
-    return Sidecar(
-        name=order.name,
-        labels=order.labels,
-        width=width,
-        height=height,
-        channels=channels,
-        value_range=(value_range.low, value_range.high),
-        standardize=value_range.standardize,
-        margin=order.margin,
-        sha256=UNKNOWN_DIGEST,
-    )
+    try:
+        return Sidecar(
+            name=order.name,
+            labels=order.labels,
+            width=width,
+            height=height,
+            channels=channels,
+            value_range=(value_range.low, value_range.high),
+            standardize=value_range.standardize,
+            margin=order.margin,
+            sha256=UNKNOWN_DIGEST,
+        )
+    except ValidationError as error:
+        # Size and channels were checked when the network was read, the margin on the command line.
+        first = error.errors(include_url=False)[0]
+        raise LabelsError(
+            f"{', '.join(order.labels)}: {first['msg'].removeprefix('Value error, ')}"
+        ) from error
 
 
 def _quantize(
@@ -187,7 +196,7 @@ def _with_layers(
 ) -> Conversion:
     inputs = judge.inputs(done.sidecar, 0, TRACED_PICTURES)
     layers = layer_errors(to_float(network), done.model, inputs)
-    worst = ", ".join(f"{layer.tensor} {layer.error:.0%}" for layer in layers[:3])
+    worst = ", ".join(f"{layer.layer} ({layer.error:.0%})" for layer in layers[:3])
     journal.warn(f"int8 loses {done.comparison.drop:.1f} points; most error in {worst}")
     return replace(done, layers=layers)
 

@@ -15,6 +15,7 @@ runs and is as good as its source.
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from edgeemo.errors import EdgeemoError
 
 PATH = click.Path(path_type=Path)
 FIT = "fit"
+HOTTEST = 20
+"""What a sidecar may hold."""
 
 
 @click.command(help=__doc__, context_settings={"show_default": True})
@@ -42,11 +45,24 @@ FIT = "fit"
 @click.option("--data-name", help="What the sidecar calls the pictures that judged.")
 @click.option("--out", required=True, type=PATH, help="NAME of the files, with its folder.")
 @click.option("--range", "value_range", help=f"{', '.join(NAMED)} or LOW,HIGH; found if not given.")
-@click.option("--backend", help="Overrules what an old file says: theano turned its kernels.")
-@click.option("--margin", default=0.0, help="Added on every side of the detector's box.")
+@click.option(
+    "--backend",
+    type=click.Choice(["theano", "tensorflow"]),
+    help="Overrules what an old file says: theano turned its kernels.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(-0.4, 1.0),
+    default=0.0,
+    help="Added on every side of the detector's box.",
+)
 @click.option("--temperature", default="1", help="Divides the logits; `fit` finds it.")
-@click.option("--calibration", default=350, help="How many faces calibrate.")
-@click.option("--held-out", default=5000, help="How many others judge at most.")
+@click.option(
+    "--calibration", type=click.IntRange(1), default=350, help="How many faces calibrate."
+)
+@click.option(
+    "--held-out", type=click.IntRange(1), default=5000, help="How many others judge at most."
+)
 @click.option("--max-drop", default=1.0, help="Points of accuracy that int8 may lose.")
 @click.option("--force", is_flag=True, help="Write even when it loses more.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
@@ -91,9 +107,12 @@ def _temperature(text: str) -> float | None:
     if text == FIT:
         return None
     try:
-        return float(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is neither a number nor `fit`") from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= HOTTEST:
+        raise click.BadParameter(f"temperature {text!r}: allowed are `fit` and 0 to {HOTTEST}")
+    return value
 
 
 def _say(line: str) -> None:

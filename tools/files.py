@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from refusal import ExistsError, WriteError
@@ -35,7 +36,9 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         ) from error
     finally:
         for draft in drafts.values():
-            draft.unlink(missing_ok=True)
+            # Without a folder there is no draft, and what is wrong was said already.
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
 
 
 def _write_through(path: Path, content: bytes) -> None:

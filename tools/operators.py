@@ -5,6 +5,7 @@ The table was measured: models with one operator code of every version, offered 
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from ai_edge_litert import schema_py_generated as schema
@@ -37,6 +38,7 @@ GREATEST_VERSION = {
 
 # The schema keeps codes up to this one in an older field as well.
 _OLD_FIELD_END = 127
+NUMBER = re.compile(r"_\d+$")
 _NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
 }
@@ -70,8 +72,27 @@ def too_new(model: bytes) -> tuple[Operator, ...]:
 
 
 def float_tensors(model: bytes) -> tuple[str, ...]:
-    """Names of tensors of a .tflite file that hold floats: none in a full int8 one."""
+    """Names of the values that operators of a .tflite file make as floats: none if it is full int8."""
     root = schema.Model.GetRootAsModel(model, 0)
     graph = root.Subgraphs(0)
-    tensors = (graph.Tensors(i) for i in range(graph.TensorsLength()))
-    return tuple(t.Name().decode() for t in tensors if t.Type() == schema.TensorType.FLOAT32)
+    made = (
+        graph.Tensors(graph.Operators(i).Outputs(j))
+        for i in range(graph.OperatorsLength())
+        for j in range(graph.Operators(i).OutputsLength())
+    )
+    return tuple(t.Name().decode() for t in made if t.Type() == schema.TensorType.FLOAT32)
+
+
+def layers_of(tensor: str) -> str:
+    """The Keras layers that a tensor is the result of, from its name; empty if that tells nothing.
+
+    The converter names it by the operations it fused, as `model/conv2d/Relu;model/norm/add`. Where
+    tracing the model again made it `model_1`, its layers got a number more as well.
+    """
+    paths = [part.removeprefix("StatefulPartitionedCall/").split("/") for part in tensor.split(";")]
+    layers = [
+        NUMBER.sub("", path[1]) if NUMBER.search(path[0]) else path[1]
+        for path in paths
+        if len(path) > 1
+    ]
+    return "+".join(dict.fromkeys(layers))

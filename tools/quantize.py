@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 from floatnetwork import FloatNetwork
-from operators import OLDEST_RUNTIME, float_tensors, too_new
+from islands import fuse
+from operators import OLDEST_RUNTIME, float_tensors, layers_of, too_new
 from refusal import RuntimeMismatchError, UnsupportedLayerError, WriteError
 from tensorflow.lite.python.convert import ConverterError
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -38,7 +39,7 @@ def to_int8(network: FloatNetwork, samples: Float) -> bytes:
     converter.representative_dataset = feed
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    model = _convert(converter)
+    model = fuse(_convert(converter))
     _check(model)
     return model
 
@@ -72,8 +73,9 @@ def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
 
 def _check(model: bytes) -> None:
     if floats := float_tensors(model):
+        layers = ", ".join(filter(None, dict.fromkeys(map(layers_of, floats))))
         raise UnsupportedLayerError(
-            f"{len(floats)} tensors stayed float, the first is {floats[0]}: no full int8 form"
+            f"no full int8 form: {len(floats)} values stay float, of {layers or 'unnamed layers'}"
         )
     if unfit := too_new(model):
         names = ", ".join(f"{op.name} v{op.version}" for op in unfit)

@@ -21,8 +21,8 @@ class UnsupportedLayerError(ModelError):
     exit_code = 11
 
 
-class LabelCountError(ModelError):
-    """There are more or fewer labels than outputs."""
+class LabelsError(ModelError):
+    """The labels are more or fewer than the outputs, or not ones that a sidecar may hold."""
 
     exit_code = 12
 

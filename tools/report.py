@@ -108,8 +108,8 @@ def _ranges(done: Conversion) -> list[Row]:
 def _layers(done: Conversion) -> list[str]:
     if not done.layers:
         return []
-    rows = [(layer.tensor, f"{layer.error:.1%}") for layer in done.layers[:WORST_LAYERS]]
-    return ["<h2>Worst layers</h2>", _table(("tensor", "error over signal"), rows)]
+    rows = [(layer.layer, f"{layer.error:.1%}") for layer in done.layers[:WORST_LAYERS]]
+    return ["<h2>Worst layers</h2>", _table(("layer", "error over signal"), rows)]
 
 
 def _operators(done: Conversion) -> str:

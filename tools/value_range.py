@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -50,8 +51,8 @@ def parse(text: str) -> Range:
     except ValueError as error:
         names = ", ".join(NAMED)
         raise RangeError(f"range {text!r}: allowed are {names} or LOW,HIGH as -1,1") from error
-    if low >= high:
-        raise RangeError(f"range {text!r}: the first must be less than the second")
+    if not -math.inf < low < high < math.inf:
+        raise RangeError(f"range {text!r}: needs two numbers, the first less than the second")
     return Range(low, high)
 
 

@@ -1,0 +1,99 @@
+"""Files that are written together, quantised models and their operators, and the range's spelling."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from files import refuse_existing, write_together
+from refusal import ExistsError, WriteError
+from value_range import NAMED, Candidate, Range, RangeError, measure, objection, parse
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Files can't grow past 4 kB meanwhile: the nearest to a full disk that needs no mount."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_write_together_writes_all(tmp_path: Path) -> None:
+    """Every file, folders made on the way, and nothing beside them."""
+    contents = {tmp_path / "a" / "x": b"1", tmp_path / "a" / "y": b"2"}
+    write_together(contents)
+    assert {path: path.read_bytes() for path in (tmp_path / "a").iterdir()} == contents
+
+
+def test_write_together_changes_nothing_when_the_disk_is_full(
+    tmp_path: Path, small_files: None
+) -> None:
+    """The first file fits, the second does not: the old ones stay, no draft is left."""
+    old = {tmp_path / "x": b"old x", tmp_path / "y": b"old y"}
+    write_together(old)
+    with pytest.raises(WriteError, match=os.strerror(errno.EFBIG)) as caught:
+        write_together({tmp_path / "x": b"new", tmp_path / "y": bytes(10_000)})
+    assert "nothing was changed" in str(caught.value)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == old
+
+
+def test_write_together_says_where_it_can_not_write(tmp_path: Path) -> None:
+    """A folder that is a file."""
+    (tmp_path / "a").write_text("")
+    with pytest.raises(WriteError, match=f"can't write {tmp_path / 'a'}"):
+        write_together({tmp_path / "a" / "x": b"1"})
+
+
+def test_refuse_existing_names_what_is_there(tmp_path: Path) -> None:
+    """Only those that exist are named."""
+    (tmp_path / "x").touch()
+    refuse_existing([tmp_path / "y"])
+    with pytest.raises(ExistsError, match=f"^{tmp_path / 'x'} exists"):
+        refuse_existing([tmp_path / "x", tmp_path / "y"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("signed", Range(-1.0, 1.0)), ("0,1", NAMED["unit"]), ("-2.5, 2.5", Range(-2.5, 2.5))],
+)
+def test_parse_reads_ranges(text: str, expected: Range) -> None:
+    """By name or by its ends."""
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0", "0..1", "1,0", "1,1", "a,b", "0,1,2", "nan,1", "0,inf"])
+def test_parse_refuses_what_is_no_range(text: str) -> None:
+    """In one line that quotes it."""
+    with pytest.raises(RangeError, match=r"^range '"):
+        parse(text)
+
+
+def test_measure_tries_every_range_best_first() -> None:
+    """The named ones and the one given, each once."""
+    given = Range(-0.5, 0.5)
+    rates = {
+        given: 0.7,
+        NAMED["unit"]: 0.2,
+        NAMED["signed"]: 0.9,
+        NAMED["bytes"]: 0.1,
+        NAMED["standard"]: 0.6,
+    }
+    found = measure(given, lambda one: rates[one])
+    assert [(c.range, c.accuracy) for c in found] == sorted(
+        rates.items(), key=lambda pair: -pair[1]
+    )
+
+
+@pytest.mark.parametrize(("own", "objects"), [(0.895, False), (0.7, True)])
+def test_objection_is_raised_when_another_range_is_clearly_better(
+    own: float, objects: bool
+) -> None:
+    """Half a point may be chance, twenty are not."""
+    candidates = (Candidate(NAMED["signed"], 0.9), Candidate(NAMED["unit"], own))
+    found = objection(NAMED["unit"], candidates)
+    assert (found is not None and "with -1..1 90.0%" in found) == objects
