@@ -313,10 +313,19 @@ def test_convert_overwrites_only_when_asked(run: Run, tmp_path: Path) -> None:
     kept = tmp_path / "out" / "m.json"
     kept.parent.mkdir()
     kept.write_text("mine")
-    refuses(run(), refusal.ExistsError, "exists; --overwrite replaces it")
+    refuses(run(), refusal.ExistsError, "exists: choose another --out")
     assert (kept.read_text(), files(kept.parent)) == ("mine", {"m.json"})
     assert run("--overwrite").exit_code == 0
     assert Sidecar.beside(tmp_path / "out" / "m.tflite").labels == LABELS
+
+
+def test_convert_never_overwrites_its_source(run: Run, tmp_path: Path) -> None:
+    """An architecture beside which the sidecar of the same name would go, even with --overwrite."""
+    path = tmp_path / "m.json"
+    path.write_text("{}")
+    result = run("--overwrite", model=path, out=tmp_path / "m")
+    refuses(result, refusal.ExistsError, "is read and would be written")
+    assert path.read_text() == "{}"
 
 
 def test_convert_refuses_a_loss_and_names_layers(run: Run, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import report
 import tensorflow as tf
 from comparison import Comparison, better_order, compare, layer_errors
 from dataset import load
-from files import refuse_existing, write_together
+from files import refuse_existing, refuse_own_inputs, write_together
 from floatnetwork import FloatNetwork, are_probabilities
 from metrics import best_temperature
 from operators import operators
@@ -43,6 +43,7 @@ def convert(order: Order, say: Callable[[str], None]) -> Conversion:
     Raises:
         EdgeemoError: the first thing that is wrong, see `refusal`; then nothing was written.
     """
+    refuse_own_inputs(order.files, order.inputs)
     refuse_existing([] if order.overwrite else order.files)
     journal = Journal(say)
     network = _network(order, journal)

@@ -13,7 +13,14 @@ from refusal import ExistsError, WriteError
 def refuse_existing(paths: Iterable[Path]) -> None:
     """Raise ExistsError when one of the files is there already."""
     if there := [str(path) for path in paths if path.exists()]:
-        raise ExistsError(f"{', '.join(there)} exists; --overwrite replaces it")
+        raise ExistsError(f"{', '.join(there)} exists: choose another --out, or --overwrite")
+
+
+def refuse_own_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Raise ExistsError when a file would be written over one that is read."""
+    read = {path.resolve() for path in inputs}
+    if both := [str(path) for path in outputs if path.resolve() in read]:
+        raise ExistsError(f"{', '.join(both)} is read and would be written: choose another --out")
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:

@@ -47,6 +47,11 @@ class Order:
         return self.out.name.removesuffix(".tflite")
 
     @property
+    def inputs(self) -> set[Path]:
+        """What is read and must never be written over."""
+        return {path for path in (self.source, self.weights, self.data, self.ferplus) if path}
+
+    @property
     def files(self) -> tuple[Path, Path, Path]:
         """The model, its sidecar and the report on it."""
         model, sidecar, page = (
