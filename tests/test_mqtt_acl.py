@@ -1,0 +1,108 @@
+"""The access rules of docs/mosquitto-acl.conf, as a real mosquitto applies them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broker import Listener, Mosquitto, listening, wait_until
+from examples import LABELS, a_config, an_event
+from realparts import require
+
+from edgeemo.config import Config
+from edgeemo.mqtt import Publisher
+from edgeemo.visit import Visit, visit
+
+pytestmark = pytest.mark.real
+
+RULES = Path(__file__).resolve().parent.parent / "docs" / "mosquitto-acl.conf"
+PASSWORD = "only for this test"
+HOME = "homeassistant"
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker with the rules and three users: two devices and Home Assistant."""
+    users = tmp_path / "users"
+    users.touch()
+    for user in ("porch", "garden", HOME):
+        program = require("mosquitto_passwd", "mosquitto")
+        subprocess.run([program, "-b", users, user, PASSWORD], check=True, capture_output=True)
+    lines = ("allow_anonymous false", f"password_file {users}", f"acl_file {RULES}")
+    with Mosquitto(tmp_path, lines) as broker:
+        yield broker
+
+
+@pytest.fixture
+def home(mosquitto: Mosquitto) -> Iterator[Listener]:
+    """Home Assistant's connection."""
+    with listening(mosquitto.port, username=HOME, password=PASSWORD) as client:
+        yield client
+
+
+def device(folder: Path, mosquitto: Mosquitto) -> Config:
+    """The settings of the device `porch`."""
+    return a_config(folder, mosquitto.port, mqtt={"user": "porch", "password": PASSWORD})
+
+
+def test_rules_let_a_device_do_its_work(
+    tmp_path: Path, mosquitto: Mosquitto, home: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Announced, delivered, switched off: nothing is refused."""
+    heard: list[bool] = []
+    publisher = Publisher(device(tmp_path, mosquitto), LABELS, on_enabled=heard.append)
+    publisher.start()
+    try:
+        home.wait_for("edgeemo/porch/status", "online")
+        publisher.event(an_event())
+        publisher.telemetry({"fps": 1.0})
+        home.client.publish("edgeemo/porch/camera/enabled/set", "OFF", 1)
+        wait_until(lambda: heard == [False] and home.payloads("edgeemo/porch/camera/event"))
+        home.client.publish("homeassistant/status", "online", 1)
+        wait_until(lambda: len(home.payloads("homeassistant/device/porch/config")) == 2)
+    finally:
+        publisher.stop(1.0)
+    assert not [m for m in caplog.messages if "refuses" in m]
+
+
+@pytest.fixture
+def porch(tmp_path: Path, mosquitto: Mosquitto) -> Visit:
+    """The device's log-in in the wrong hands."""
+    return visit(device(tmp_path, mosquitto))
+
+
+@pytest.mark.parametrize(
+    ("topic", "is_allowed"),
+    [
+        ("edgeemo/porch/status", True),
+        ("edgeemo/porch/camera/event", True),
+        ("homeassistant/device/porch/config", True),
+        ("edgeemo/garden/status", False),
+        ("edgeemo/garden/camera/enabled/set", False),
+        ("homeassistant/device/garden/config", False),
+        ("homeassistant/status", False),
+        ("edgeemo/porchx/status", False),
+        ("anything/else", False),
+    ],
+)
+def test_rules_let_a_device_write_only_below_its_own(
+    porch: Visit, topic: str, is_allowed: bool
+) -> None:
+    """The broker's own answer, as MQTT 5 gives it."""
+    refusal = porch.publish(topic, "x")
+    assert (refusal is None) is is_allowed
+
+
+def test_rules_let_a_device_read_only_its_own_commands(porch: Visit, home: Listener) -> None:
+    """It may ask for everything, and gets its commands and Home Assistant's start."""
+    readable = {"edgeemo/porch/camera/enabled/set", "homeassistant/status"}
+    unreadable = {"edgeemo/garden/camera/enabled/set", "homeassistant/device/x/config"}
+    home.client.publish("homeassistant/status", "x", 1, retain=True)
+    heard = porch.listen("#", quiet_s=1.0)
+    assert next(heard)[0] == "homeassistant/status"  # the subscription is in place
+    for topic in sorted(readable | unreadable):
+        home.client.publish(topic, "x", 1)
+    porch.publish("edgeemo/porch/camera/event", "x")
+    assert {topic for topic, _ in heard} == readable
