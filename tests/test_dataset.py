@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import toyfaces
 from dataset import FER2013, Faces, canonical, load, relabel, without_copies
+from keeping import keep
 
 from edgeemo.errors import InputError
 
@@ -188,3 +189,16 @@ def test_stack_brings_pictures_to_one_shape() -> None:
 def test_canonical_spells_labels_alike(given: str, name: str) -> None:
     """Spellings that people use come out as this project's."""
     assert canonical(given) == name
+
+
+def test_keep_writes_faces_that_load_reads_back(tmp_path: Path) -> None:
+    """Folders and votes written from a csv give the same faces, labels and votes."""
+    path = toyfaces.kaggle(tmp_path / "fer.csv", [("happy", "Training"), ("sad", "Training")])
+    table = toyfaces.votes(tmp_path / "v.csv", [("", {"fear": 3}), ("", {"sadness": 8})])
+    faces = load(path, ferplus=table)
+    keep(faces, tmp_path / "held")
+    again = load(tmp_path / "held", ferplus=tmp_path / "held.csv")
+    assert again.keys == ("happy/0.png", "sad/1.png")
+    assert [again.names[i] for i in again.labels] == ["happy", "sad"]
+    assert np.array_equal(again.pictures, faces.pictures)
+    assert np.array_equal(again.votes, faces.votes)  # type: ignore[arg-type]  # both have votes

@@ -162,6 +162,19 @@ def test_evaluate_writes_a_report(network: Path, faces: Path, tmp_path: Path) ->
     assert page.startswith(done.stdout.strip()[:200])
 
 
+def test_evaluate_records_both_accuracies(network: Path, faces: Path, tmp_path: Path) -> None:
+    """The second model's sidecar gets the figures of both; a second measurement replaces the first."""
+    second = tmp_path / "second.keras"
+    second.write_bytes(network.read_bytes())
+    describe(second, ("fear", "happy", "sad"))
+    for _ in range(2):
+        assert evaluate(network, second, "--data", faces, "--record", "toys").exit_code == 0
+    (noted,) = Sidecar.beside(second).accuracy
+    assert (noted.data, noted.n, noted.float_) == ("toys", 15, 1.0)
+    assert noted.int8 == pytest.approx(1 / 3)
+    assert "--record needs two" in evaluate(network, "--data", faces, "--record", "x").stderr
+
+
 def test_evaluate_runs_the_shipped_model(tmp_path: Path) -> None:
     """The int8 model as a program of its own: one JSON object on standard output, nothing else."""
     faces = toyfaces.folders(tmp_path, 1)

@@ -232,6 +232,15 @@ def without_copies(faces: Faces, others: Faces) -> Faces:
     return faces.pick(np.array(fresh, np.int64))
 
 
+def truth_for(
+    labels: Sequence[str], names: Sequence[str], truth: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Indices into a model's `labels` for indices into the data's `names`; -1 where it has no such label."""
+    table = [labels.index(name) if name in labels else -1 for name in names]
+    # The last place is where -1, a face without a true label, leads.
+    return np.array([*table, -1])[truth]
+
+
 def relabel(
     faces: Faces, labels: Sequence[str] | None = None, merge: Mapping[str, str] | None = None
 ) -> Faces:
@@ -242,17 +251,16 @@ def relabel(
     """
     renamed = [(merge or {}).get(name, name) for name in faces.names]
     wanted = tuple(dict.fromkeys(renamed)) if labels is None else tuple(labels)
-    table = np.array([wanted.index(name) if name in wanted else -1 for name in renamed])
-    placed = table[faces.labels] if len(faces) else faces.labels
-    lost = [f"{n} pictures of {name} left out: no such label" for name, n in _lost(faces, table)]
+    placed = truth_for(wanted, renamed, faces.labels)
+    lost = [f"{n} pictures of {name} left out: no such label" for name, n in _lost(faces, placed)]
     known = faces.pick(np.flatnonzero(placed >= 0))
     return replace(
         known, labels=placed[placed >= 0], names=wanted, problems=(*faces.problems, *lost)
     )
 
 
-def _lost(faces: Faces, table: NDArray[np.int64]) -> Iterator[tuple[str, int]]:
+def _lost(faces: Faces, placed: NDArray[np.int64]) -> Iterator[tuple[str, int]]:
     for index, name in enumerate(faces.names):
-        count = int((faces.labels == index).sum())
-        if table[index] < 0 and count:
+        count = int(((faces.labels == index) & (placed < 0)).sum())
+        if count:
             yield name, count

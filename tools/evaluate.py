@@ -3,7 +3,8 @@ r"""Measure a model on labelled faces, as the daemon would run it; two models al
 
 \b
 python tools/evaluate.py models/emotion.tflite --data faces/ --ferplus votes.csv
-python tools/evaluate.py runs/edgeemo/emotion.keras models/emotion.tflite --data fer2013.csv --report page.md
+python tools/evaluate.py runs/edgeemo/emotion.keras models/emotion.tflite --data fer2013.csv \
+    --ferplus fer2013new.csv --usage PublicTest --record "FER+ PublicTest" --report page.md
 python tools/evaluate.py old.h5 --labels angry,happy,sad --range 0,1 --data faces/ --json
 
 MODEL is a .tflite file, or anything of Keras that tools/convert.py reads. Labels, input range and
@@ -21,6 +22,7 @@ from typing import Any
 
 import click
 from dataset import Faces, canonical, load
+from files import write_together
 from value_range import parse
 
 from edgeemo.errors import EdgeemoError
@@ -37,10 +39,15 @@ PATH = click.Path(path_type=Path)
 @click.option("--range", "value_range", help="Of models without sidecar: unit, signed or LOW,HIGH.")
 @click.option("--weights", type=PATH, help="When MODEL is an architecture.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--record", metavar="DATA", help="Note both accuracies in SECOND's sidecar, as on DATA."
+)
 @click.option("--report", type=PATH, help="Write a page (Markdown) with confusion matrices.")
 def main(models: tuple[Path, ...], **options: Any) -> None:  # noqa: D103 - click takes the help from the module
     if len(models) > 2:
         raise click.UsageError("one model, or two to compare")
+    if options["record"] and len(models) != 2:
+        raise click.UsageError("--record needs two models: the float one, then the int8 one")
     # TensorFlow says much at its import; the evaluation's output is on the same terminal.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -60,6 +67,7 @@ def run(
     value_range: str | None = None,
     weights: Path | None = None,
     as_json: bool = False,
+    record: str | None = None,
     report: Path | None = None,
 ) -> str:
     """Evaluate, and return what is to be printed.
@@ -81,6 +89,8 @@ def run(
     difference = compare(found[0], found[1], faces.keys) if len(found) == 2 else None
     ms = latency_ms(loaded, faces)
     page = scorecard.text(found, difference, ms)
+    if record is not None:
+        _record(models[1], record, found)
     if report is not None:
         for path in scorecard.write(report, page, found):
             click.echo(f"wrote {path}", err=True)
@@ -103,6 +113,22 @@ def _faces(data: Path, ferplus: Path | None, usage: str | None, color: bool) -> 
     faces = load(data, ferplus=ferplus, usage=usage, color=color)
     others = sorted({u for u in faces.usage if u != "Training"})
     return faces if usage or not others else faces.of_usage(*others)
+
+
+def _record(path: Path, data: str, found: list[Any]) -> None:
+    """Note the accuracy of both models on `data` in the sidecar of the second, in place of an older one.
+
+    By FER+'s majority where there are votes, else by the data's labels.
+    """
+    from edgeemo.sidecar import Accuracy, Sidecar
+
+    both = [e.voted or e.own for e in found]
+    noted = {"data": data, "n": both[1].n, "float": both[0].accuracy, "int8": both[1].accuracy}
+    sidecar = Sidecar.beside(path)
+    others = tuple(a for a in sidecar.accuracy if a.data != data)
+    accuracy = (*others, Accuracy.model_validate(noted))
+    text = sidecar.model_copy(update={"accuracy": accuracy}).to_json()
+    write_together({path.with_suffix(".json"): text.encode()})
 
 
 def _json(found: list[Any], difference: Any, ms: list[float], faces: Faces) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 import ferplus
 import numpy as np
-from dataset import Faces, canonical
+from dataset import Faces, canonical, truth_for
 from metrics import Figures, figures
 from numpy.typing import NDArray
-from predictor import Predictor, truth_for
+from predictor import Predictor
 
 from edgeemo.errors import InputError
 from edgeemo.quant import Float

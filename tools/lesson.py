@@ -14,6 +14,7 @@ import numpy as np
 import plots
 from batches import Batches, Drill, Float, Teacher
 from dataset import Faces, load, without_copies
+from keeping import keep
 from material import Examples, examples, named
 from metrics import best_temperature, calibration_error, figures, tempered
 from network import one_head, plain
@@ -98,6 +99,7 @@ def _examples(order: Order, recipe: Recipe, say: Say) -> tuple[Examples, Example
             f"{order.data}: no face is left to {'watch' if len(faces) else 'learn from'}"
         )
     say(f"{len(faces)} faces to learn from, {len(held)} to watch")
+    keep(held, order.out / "held")
     return examples(faces, recipe), examples(held, recipe)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import ferplus
 import numpy as np
 from batches import Targets, one_hot
-from dataset import Faces, relabel
+from dataset import Faces, relabel, truth_for
 from numpy.typing import NDArray
 from recipes import Recipe
 
@@ -49,14 +49,8 @@ def examples(faces: Faces, recipe: Recipe) -> Examples:
 def _by_votes(faces: Faces, labels: tuple[str, ...]) -> tuple[Targets, NDArray[np.int64]]:
     if faces.votes is None:
         raise InputError("this recipe learns from FER+ votes: give them with --ferplus")
-    return Targets(*ferplus.distribution(faces.votes, labels)), true_by_votes(faces.votes, labels)
-
-
-def true_by_votes(votes: ferplus.Votes, labels: tuple[str, ...]) -> NDArray[np.int64]:
-    """Indices into `labels` of the majority, -1 where there is none or `labels` lacks it."""
-    table = [labels.index(name) if name in labels else -1 for name in ferplus.LABELS]
-    # The last place is where NO_MAJORITY, which is -1, leads.
-    return np.array([*table, ferplus.NO_MAJORITY])[ferplus.majority(votes)]
+    truth = truth_for(labels, ferplus.LABELS, ferplus.majority(faces.votes))
+    return Targets(*ferplus.distribution(faces.votes, labels)), truth
 
 
 def named(faces: Faces, recipe: Recipe) -> Faces:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edgeemo.classifier import TFLiteClassifier, to_probabilities
@@ -151,12 +150,3 @@ def _told(
         standardize=description.standardize,
         sha256=digest,
     )
-
-
-def truth_for(
-    labels: Sequence[str], names: Sequence[str], truth: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Indices into a model's `labels` for indices into the data's `names`; -1 where it has no such label."""
-    table = [labels.index(name) if name in labels else -1 for name in names]
-    # The last place is where -1, a face without a true label, leads.
-    return np.array([*table, -1])[truth]

@@ -11,7 +11,8 @@ are used. --ferplus is the csv of FER+'s votes, row by row with Kaggle's, or wit
 
 \b
 OUT gets, for every head: HEAD.keras (float32, plain Keras 3) with HEAD.json beside it, and a
-confusion matrix; and curves.png, log.csv, checkpoint.npz.
+confusion matrix; and curves.png, log.csv, checkpoint.npz. The faces that were only watched lie in
+held/, with their votes in held.csv: use them to convert, and to choose a margin.
 """
 
 from __future__ import annotations

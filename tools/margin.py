@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+r"""Measure which crop margin suits a model: how much to add around the boxes that the daemon's detector finds.
+
+\b
+python tools/margin.py models/emotion.tflite --data runs/edgeemo/held --ferplus runs/edgeemo/held.csv
+
+Every face is enlarged, surrounded by its own edge, found by the daemon's detector, cropped with each
+margin, and classified. Use faces that neither trained nor will test the model. Beyond the data's
+own framing a crop shows nothing but the repeated edge, which speaks against large margins.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import cv2
+import ferplus
+import numpy as np
+from dataset import Faces, canonical, load, truth_for
+from numpy.typing import NDArray
+
+from edgeemo.classifier import TFLiteClassifier
+from edgeemo.config import ModelConfig
+from edgeemo.detector import HaarDetector
+from edgeemo.errors import EdgeemoError, InputError
+from edgeemo.preprocess import fit
+from edgeemo.types import Box, Frame, Picture
+from edgeemo.view import View
+
+PATH = click.Path(path_type=Path)
+SIDE, BORDER = 144, 72
+"""Pixels of an enlarged face, and of what is put around it on every side."""
+GUESSES = (0.7, 0.85, 1.0)
+"""Sides at which a face is looked for, as shares of the data's framing."""
+MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+
+
+class Found(NamedTuple):
+    """A face as the detector sees it: the surrounded picture, the box in it, its label's index."""
+
+    picture: Picture
+    box: Box
+    truth: int
+
+
+@click.command(help=__doc__)
+@click.argument("model", type=PATH)
+@click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
+@click.option("--ferplus", type=PATH, help="FER+ votes: their majority is the label.")
+@click.option("--usage", help="Split of the csv.")
+def main(model: Path, **options: Any) -> None:  # noqa: D103 - click takes the help from the module
+    try:
+        classifier = TFLiteClassifier(ModelConfig(path=model))
+        click.echo("\n".join(measure(classifier, load(**_renamed(options)))))
+    except EdgeemoError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _renamed(options: dict[str, Any]) -> dict[str, Any]:
+    return {"path": options.pop("data"), **options}
+
+
+def measure(classifier: TFLiteClassifier, faces: Faces) -> Iterator[str]:
+    """Lines of the table: accuracy by margin over the faces that the detector finds.
+
+    Raises:
+        InputError: it finds none that the model has a label for.
+    """
+    truth = _truth(classifier.labels, faces)
+    found = list(find(faces.pictures, truth))
+    if not found:
+        raise InputError(
+            "the detector finds none of these faces, or the model has none of their labels"
+        )
+    sides = np.array([f.box.w for f in found]) / SIDE
+    yield f"{len(found)} of {int((truth >= 0).sum())} faces found; box {sides.mean():.2f} of the data's framing, deviation {sides.std():.2f}"
+    sidecar = classifier.sidecar
+    for margin in MARGINS:
+        classifier.sidecar = sidecar.model_copy(update={"margin": margin})
+        right = sum(_answer(classifier, f) == f.truth for f in found)
+        yield f"margin {margin:+.2f}: {right / len(found):.2%} right"
+    classifier.sidecar = sidecar
+
+
+def _truth(labels: Sequence[str], faces: Faces) -> NDArray[np.int64]:
+    spelt = tuple(canonical(label) for label in labels)
+    if faces.votes is not None:
+        return truth_for(spelt, ferplus.LABELS, ferplus.majority(faces.votes))
+    return truth_for(spelt, faces.names, faces.labels)
+
+
+def find(pictures: Sequence[Picture], truth: NDArray[np.int64]) -> Iterator[Found]:
+    """The faces of a known label that the detector finds; those it misses are left out."""
+    detector = HaarDetector()
+    for picture, label in zip(pictures, truth, strict=True):
+        if label < 0:
+            continue
+        large = cv2.resize(fit(picture, (48, 48)), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        surrounded = cv2.copyMakeBorder(large, *(BORDER,) * 4, cv2.BORDER_REPLICATE)
+        scene = np.asarray(surrounded, np.uint8)
+        box = _detect(detector, scene)
+        if box is not None:
+            yield Found(scene, box, int(label))
+
+
+def _detect(detector: HaarDetector, scene: Picture) -> Box | None:
+    view = View(Frame(scene, at=0.0, index=0))
+    whole = Box(BORDER, BORDER, SIDE, SIDE)
+    for share in GUESSES:
+        detection = detector.confirm(view, whole.grow((share - 1) / 2), 0.0)
+        if detection is not None:
+            return detection.box
+    return None
+
+
+def _answer(classifier: TFLiteClassifier, face: Found) -> int:
+    scores = classifier.classify(face.picture, [(face.box, 0.0)])[0]
+    return int(np.argmax(scores.values))
+
+
+if __name__ == "__main__":
+    main()
