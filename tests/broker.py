@@ -122,15 +122,24 @@ class Listener:
         self.client.reconnect_delay_set(1, 1)
         self.client.on_connect = self._subscribe
         self.client.on_subscribe = lambda *_: setattr(self, "_ready", True)
+        self.client.on_disconnect = lambda *_: self.unready()
         self.client.on_message = lambda _c, _u, m: self.messages.append(
             (m.topic, m.payload.decode("utf-8", "replace"), m.retain)
         )
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
-        wait_until(lambda: self._ready, what="the subscription")
+        self.wait_ready()
 
     def _subscribe(self, *_: Any) -> None:
         self.client.subscribe(self._topic, 1)
+
+    def unready(self) -> None:
+        """The subscription is not in place until it is acknowledged anew."""
+        self._ready = False
+
+    def wait_ready(self, timeout_s: float = 10.0) -> None:
+        """Wait until the broker has acknowledged the subscription."""
+        wait_until(lambda: self._ready, timeout_s, "the subscription")
 
     def payloads(self, topic: str) -> list[str]:
         """What came on one topic, in order."""
