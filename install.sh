@@ -84,7 +84,7 @@ choose_set() {
         tflite-runtime:amd64:3.11 | tflite-runtime:arm64:3.11) requirements=tflite-numpy1 ;;
         *:armhf:3.11)
             requirements=tflite-debian
-            packages+=(python3-numpy python3-opencv python3-yaml) ;;
+            packages+=(python3-numpy python3-opencv opencv-data python3-yaml) ;;
         *:armhf:*) fail "32-bit needs Bookworm: no TFLite runtime exists for Python $python_version there" ;;
         tflite-runtime:*) fail "tflite-runtime ends at Python 3.11, here is $python_version: use litert" ;;
         *) fail "Python $python_version on $arch is not supported: needs 3.11 to 3.13 on amd64, arm64 or armhf" ;;

@@ -1,0 +1,63 @@
+/* Memory for libcamera's virtual cameras where the kernel offers no /dev/udmabuf, as in a container.
+ *
+ *     gcc -shared -fPIC -o udmabuf.so udmabuf.c        and then LD_PRELOAD=udmabuf.so
+ *
+ * A udmabuf turns a memfd into a DMA buffer. Nothing here does DMA, so the memfd itself serves:
+ * opening the device gives any descriptor, creating a buffer gives a copy of the memfd's, and
+ * announcing that the processor reads or writes (DMA_BUF_IOCTL_SYNC) is answered with success.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/udmabuf.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int open_or_stand_in(const char *path, int flags, mode_t mode)
+{
+	if (strcmp(path, "/dev/udmabuf") == 0)
+		return memfd_create("udmabuf", MFD_CLOEXEC);
+	return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+static mode_t mode_of(int flags, va_list rest)
+{
+	return flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list rest;
+	va_start(rest, flags);
+	mode_t mode = mode_of(flags, rest);
+	va_end(rest);
+	return open_or_stand_in(path, flags, mode);
+}
+
+int open64(const char *path, int flags, ...)
+{
+	va_list rest;
+	va_start(rest, flags);
+	mode_t mode = mode_of(flags, rest);
+	va_end(rest);
+	return open_or_stand_in(path, flags | O_LARGEFILE, mode);
+}
+
+int ioctl(int descriptor, unsigned long request, ...)
+{
+	va_list rest;
+	va_start(rest, request);
+	void *argument = va_arg(rest, void *);
+	va_end(rest);
+	if (request == UDMABUF_CREATE) {
+		struct udmabuf_create *wish = argument;
+		return fcntl(wish->memfd, F_DUPFD_CLOEXEC, 3);
+	}
+	if (request == DMA_BUF_IOCTL_SYNC || _IOC_TYPE(request) == DMA_BUF_BASE)
+		return 0;
+	return syscall(SYS_ioctl, descriptor, request, argument);
+}
