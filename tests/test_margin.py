@@ -1,0 +1,62 @@
+"""The crop margin measured with the daemon's detector, on real faces where they are at hand."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import toyfaces
+from dataset import FER2013, Faces, load
+from margin import MARGINS, measure
+
+from edgeemo.classifier import TFLiteClassifier
+from edgeemo.config import ModelConfig
+from edgeemo.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+FER = ROOT.parent / "shared" / "data" / "fer2013"
+SIDE = 48
+
+
+@pytest.fixture
+def classifier() -> TFLiteClassifier:
+    """The shipped model."""
+    return TFLiteClassifier(ModelConfig(path=ROOT / "models" / "emotion.tflite"))
+
+
+def happy_faces(count: int) -> Faces:
+    """The first happy faces of the packed data; skips without it."""
+    if not FER.is_dir():
+        pytest.skip("needs ../shared/data/fer2013")
+    sheet = cv2.imread(str(FER / "publictest-0.webp"), cv2.IMREAD_GRAYSCALE)
+    assert sheet is not None
+    across = sheet.shape[1] // SIDE
+    with (FER / "publictest.csv").open(newline="") as file:
+        cells = [int(row["cell"]) for row in csv.DictReader(file) if row["happiness"] == "10"]
+    places = [divmod(cell, across) for cell in cells[:count]]
+    pictures = [
+        np.asarray(sheet[y * SIDE : (y + 1) * SIDE, x * SIDE : (x + 1) * SIDE], np.uint8)
+        for y, x in places
+    ]
+    labels = np.full(count, FER2013.index("happy"), np.int64)
+    return Faces(pictures, labels, FER2013, tuple(map(str, range(count))))
+
+
+def test_measure_finds_faces_and_rates_every_margin(classifier: TFLiteClassifier) -> None:
+    """Most clear faces are found, a sensible margin reads them, and the model is left as it was."""
+    before = classifier.sidecar
+    head, *rows = measure(classifier, happy_faces(30))
+    assert int(head.split()[0]) >= 20
+    assert [row.split(":")[0] for row in rows] == [f"margin {m:+.2f}" for m in MARGINS]
+    shares = [float(row.split(": ")[1].rstrip("% right")) for row in rows]
+    assert max(shares) > 80
+    assert classifier.sidecar is before
+
+
+def test_measure_says_when_nothing_is_found(classifier: TFLiteClassifier, tmp_path: Path) -> None:
+    """Drawings that no detector takes for faces end in one line."""
+    with pytest.raises(InputError, match="the detector finds none of these faces"):
+        list(measure(classifier, load(toyfaces.folders(tmp_path, 1, ("happy",)))))
