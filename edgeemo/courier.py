@@ -231,6 +231,9 @@ class Courier:
         self._note_dropped()
 
     def _note_stored(self, parcels: list[Parcel]) -> None:
+        if self._is_disk_trouble:
+            logger.info("the disk takes events again")
+        self._is_disk_trouble = False
         for parcel in parcels:
             parcel.row = self._outbox.position(parcel.number or 0)
             self._accept(parcel)
@@ -288,9 +291,6 @@ class Courier:
                 logger.warning("events that wait stay in memory, the disk takes none: %s", error)
             self._is_disk_trouble = True
             return False
-        if self._is_disk_trouble:
-            logger.info("the disk takes events again")
-        self._is_disk_trouble = False
         return True
 
     def _note_dropped(self) -> None:

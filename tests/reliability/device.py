@@ -7,6 +7,7 @@ second one says, and prints each event's JSON when it is accepted for delivery.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ def main(settings: str, rate: float) -> None:
     from edgeemo.config import Config
     from edgeemo.mqtt import Publisher
 
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     publisher = Publisher(
