@@ -5,6 +5,7 @@ picamera2 comes with Raspberry Pi OS and can't be had from PyPI alone, so it is 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -94,6 +95,10 @@ class Picamera2Source:
             camera.close()
         except RuntimeError as error:  # a camera that is gone can't be given back properly
             log.debug("%s did not close cleanly: %s", self.name, error)
+        # picamera2's objects hold each other, three descriptors and the camera's memory: those are
+        # scarce on a Pi and wanted again by the next opening, so they are freed now.
+        del camera
+        gc.collect()
 
     def _streams(self, camera: Any) -> dict[str, Any]:
         size = (self._config.width, self._config.height)

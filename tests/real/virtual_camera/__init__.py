@@ -38,7 +38,7 @@ def pytest_configure() -> None:
     import picamera2
     from picamera2.allocators import LibcameraAllocator
 
-    class VirtualPicamera2(picamera2.Picamera2):  # type: ignore[misc] - picamera2 has no types
+    class VirtualPicamera2(picamera2.Picamera2):  # type: ignore[misc]  # it has no types
         """With buffers that the virtual pipeline can use, and without raw modes."""
 
         def __init__(self, number: int) -> None:

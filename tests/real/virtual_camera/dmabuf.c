@@ -1,14 +1,15 @@
-/* Memory for libcamera's virtual cameras where the kernel offers no /dev/udmabuf, as in a container.
+/* DMA buffers for libcamera's virtual cameras where the kernel offers none, as in a container.
  *
- *     gcc -shared -fPIC -o udmabuf.so udmabuf.c        and then LD_PRELOAD=udmabuf.so
+ *     gcc -shared -fPIC -o dmabuf.so dmabuf.c        and then LD_PRELOAD=dmabuf.so
  *
- * A udmabuf turns a memfd into a DMA buffer. Nothing here does DMA, so the memfd itself serves:
- * opening the device gives any descriptor, creating a buffer gives a copy of the memfd's, and
- * announcing that the processor reads or writes (DMA_BUF_IOCTL_SYNC) is answered with success.
+ * Nothing here does DMA, so plain shared memory serves: opening one of the devices that make
+ * buffers gives any descriptor, asking it for a buffer gives a memfd, and announcing that the
+ * processor reads or writes (DMA_BUF_IOCTL_SYNC) is answered with success.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
 #include <stdarg.h>
 #include <string.h>
@@ -17,10 +18,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static const char HEAPS[] = "/dev/dma_heap/";
+
 static int open_or_stand_in(const char *path, int flags, mode_t mode)
 {
-	if (strcmp(path, "/dev/udmabuf") == 0)
-		return memfd_create("udmabuf", MFD_CLOEXEC);
+	if (strcmp(path, "/dev/udmabuf") == 0 || strncmp(path, HEAPS, sizeof HEAPS - 1) == 0)
+		return memfd_create("device", MFD_CLOEXEC);
 	return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
@@ -47,6 +50,15 @@ int open64(const char *path, int flags, ...)
 	return open_or_stand_in(path, flags | O_LARGEFILE, mode);
 }
 
+static int allocate(struct dma_heap_allocation_data *wish)
+{
+	int buffer = memfd_create("buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (buffer < 0 || ftruncate(buffer, wish->len) < 0)
+		return -1;
+	wish->fd = buffer;
+	return 0;
+}
+
 int ioctl(int descriptor, unsigned long request, ...)
 {
 	va_list rest;
@@ -57,7 +69,9 @@ int ioctl(int descriptor, unsigned long request, ...)
 		struct udmabuf_create *wish = argument;
 		return fcntl(wish->memfd, F_DUPFD_CLOEXEC, 3);
 	}
-	if (request == DMA_BUF_IOCTL_SYNC || _IOC_TYPE(request) == DMA_BUF_BASE)
+	if (request == DMA_HEAP_IOCTL_ALLOC)
+		return allocate(argument);
+	if (_IOC_TYPE(request) == DMA_BUF_BASE) /* also a buffer's name */
 		return 0;
 	return syscall(SYS_ioctl, descriptor, request, argument);
 }
