@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import toyfaces
 from dataset import FER2013, Faces, load
-from margin import MARGINS, measure
+from margin import MARGINS, rate, table
 
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig
@@ -45,18 +45,20 @@ def happy_faces(count: int) -> Faces:
     return Faces(pictures, labels, FER2013, tuple(map(str, range(count))))
 
 
-def test_measure_finds_faces_and_rates_every_margin(classifier: TFLiteClassifier) -> None:
+def test_rate_measures_every_margin(classifier: TFLiteClassifier) -> None:
     """Most clear faces are found, a sensible margin reads them, and the model is left as it was."""
     before = classifier.sidecar
-    head, *rows = measure(classifier, happy_faces(30))
-    assert int(head.split()[0]) >= 20
-    assert [row.split(":")[0] for row in rows] == [f"margin {m:+.2f}" for m in MARGINS]
-    shares = [float(row.split(": ")[1].rstrip("% right")) for row in rows]
-    assert max(shares) > 80
+    rated = rate(classifier, happy_faces(30))
+    assert rated.known == 30
+    assert rated.found >= 20
+    assert 0.6 < rated.side < 1.1
+    assert len(rated.shares) == len(MARGINS)
+    assert max(rated.shares) > 0.8
     assert classifier.sidecar is before
+    assert list(table(rated))[1].startswith("margin -0.10: ")
 
 
-def test_measure_says_when_nothing_is_found(classifier: TFLiteClassifier, tmp_path: Path) -> None:
+def test_rate_says_when_nothing_is_found(classifier: TFLiteClassifier, tmp_path: Path) -> None:
     """Drawings that no detector takes for faces end in one line."""
     with pytest.raises(InputError, match="the detector finds none of these faces"):
-        list(measure(classifier, load(toyfaces.folders(tmp_path, 1, ("happy",)))))
+        rate(classifier, load(toyfaces.folders(tmp_path, 1, ("happy",))))

@@ -52,21 +52,30 @@ class Found(NamedTuple):
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--ferplus", type=PATH, help="FER+ votes: their majority is the label.")
 @click.option("--usage", help="Split of the csv.")
-def main(model: Path, **options: Any) -> None:  # noqa: D103 - click takes the help from the module
+def main(model: Path, data: Path, **options: Any) -> None:  # noqa: D103 - click takes the help from the module
     try:
         classifier = TFLiteClassifier(ModelConfig(path=model))
-        click.echo("\n".join(measure(classifier, load(**_renamed(options)))))
+        click.echo("\n".join(table(rate(classifier, load(data, **options)))))
     except EdgeemoError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
 
 
-def _renamed(options: dict[str, Any]) -> dict[str, Any]:
-    return {"path": options.pop("data"), **options}
+class Rated(NamedTuple):
+    """Share of right answers for each of MARGINS over the `found` of `known` faces.
+
+    `side` is the mean of the detector's box as a share of the data's framing, `deviation` its spread.
+    """
+
+    known: int
+    found: int
+    side: float
+    deviation: float
+    shares: tuple[float, ...]
 
 
-def measure(classifier: TFLiteClassifier, faces: Faces) -> Iterator[str]:
-    """Lines of the table: accuracy by margin over the faces that the detector finds.
+def rate(classifier: TFLiteClassifier, faces: Faces) -> Rated:
+    """Accuracy by margin over the faces that the detector finds.
 
     Raises:
         InputError: it finds none that the model has a label for.
@@ -77,14 +86,30 @@ def measure(classifier: TFLiteClassifier, faces: Faces) -> Iterator[str]:
         raise InputError(
             "the detector finds none of these faces, or the model has none of their labels"
         )
-    sides = np.array([f.box.w for f in found]) / SIDE
-    yield f"{len(found)} of {int((truth >= 0).sum())} faces found; box {sides.mean():.2f} of the data's framing, deviation {sides.std():.2f}"
+    sides = np.array([face.box.w for face in found]) / SIDE
+    shares = tuple(_share(classifier, found, margin) for margin in MARGINS)
+    known = int((truth >= 0).sum())
+    return Rated(known, len(found), float(sides.mean()), float(sides.std()), shares)
+
+
+def _share(classifier: TFLiteClassifier, found: Sequence[Found], margin: float) -> float:
+    """Of right answers with one margin; the classifier is as before afterwards."""
     sidecar = classifier.sidecar
-    for margin in MARGINS:
-        classifier.sidecar = sidecar.model_copy(update={"margin": margin})
-        right = sum(_answer(classifier, f) == f.truth for f in found)
-        yield f"margin {margin:+.2f}: {right / len(found):.2%} right"
-    classifier.sidecar = sidecar
+    classifier.sidecar = sidecar.model_copy(update={"margin": margin})
+    try:
+        return sum(_answer(classifier, face) == face.truth for face in found) / len(found)
+    finally:
+        classifier.sidecar = sidecar
+
+
+def table(rated: Rated) -> Iterator[str]:
+    """Lines for the terminal."""
+    yield (
+        f"{rated.found} of {rated.known} faces found; the box is {rated.side:.2f} of the data's "
+        f"framing, deviation {rated.deviation:.2f}"
+    )
+    for margin, share in zip(MARGINS, rated.shares, strict=True):
+        yield f"margin {margin:+.2f}: {share:.2%} right"
 
 
 def _truth(labels: Sequence[str], faces: Faces) -> NDArray[np.int64]:

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+r"""Make both shipped models from FER2013 and FER+: train, choose the margin, quantise, measure.
+
+\b
+python tools/make_models.py --data fer2013.csv --ferplus fer2013new.csv --work runs/edgeemo
+python tools/make_models.py --data fer2013.csv --ferplus fer2013new.csv --work runs/student --teacher runs/teacher
+
+A run that was killed goes on. Nothing is chosen by the test faces: margin and temperature come from
+faces of the Training split that were held back, PublicTest only measures. WORK gets the reports.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from edgeemo.errors import EdgeemoError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
+PATH = click.Path(path_type=Path)
+TEST = "PublicTest"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The command line as values."""
+
+    data: Path
+    ferplus: Path
+    work: Path
+    out: Path
+    teacher: tuple[Path, ...] = ()
+    epochs: int | None = None
+    precision: str | None = None
+    pythons: tuple[Path, ...] = ()
+
+
+@click.command(help=__doc__)
+@click.option("--data", required=True, type=PATH, help="Kaggle's fer2013.csv.")
+@click.option("--ferplus", required=True, type=PATH, help="FER+'s csv, row by row with it.")
+@click.option("--work", required=True, type=PATH, help="Folder of the training run.")
+@click.option("--out", type=PATH, default=Path("models"), show_default=True)
+@click.option("--teacher", type=PATH, multiple=True, help="A finished run to learn from.")
+@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]))
+@click.option("--verify-python", "pythons", type=PATH, multiple=True, help="As convert.py has it.")
+def main(**options: object) -> None:  # noqa: D103 - click takes the help from the module
+    try:
+        make(Plan(**options))  # type: ignore[arg-type]  # click has checked the types
+    except EdgeemoError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def make(plan: Plan) -> None:
+    """Do all of it.
+
+    Raises:
+        EdgeemoError: the data or a folder can't be used, or int8 loses too much.
+    """
+    from lesson import Order, learn
+
+    order = Order(
+        recipe="edgeemo",
+        data=plan.data,
+        ferplus=plan.ferplus,
+        out=plan.work,
+        teacher=plan.teacher,
+        epochs=plan.epochs,
+        precision=plan.precision,
+        resume=True,
+    )
+    learn(order, click.echo)
+    # One trunk, one framing: the margin of the first serves both.
+    margin = _quantise(plan, "emotion", margin=None)
+    _quantise(plan, "fer2013", margin=margin)
+
+
+def _quantise(plan: Plan, head: str, margin: float | None) -> float:
+    """Convert one head, measure it on the test faces, and note in its sidecar where it came from."""
+    if margin is None:
+        _convert(plan, head, 0.0)
+        margin = _best_margin(plan, head)
+    _convert(plan, head, margin)
+    _measure(plan, head)
+    _tell_training(plan, head)
+    return margin
+
+
+def _votes(plan: Plan, head: str) -> Path | None:
+    return plan.work / "held.csv" if head == "emotion" else None
+
+
+def _convert(plan: Plan, head: str, margin: float) -> None:
+    from conversion import convert
+    from order import Order
+    from value_range import Range
+
+    from edgeemo.sidecar import Sidecar
+
+    source = plan.work / f"{head}.keras"
+    trained = Sidecar.beside(source)
+    order = Order(
+        source=source,
+        out=plan.out / head,
+        labels=trained.labels,
+        data=plan.work / "held",
+        ferplus=_votes(plan, head),
+        data_name="held-out faces of FER2013's Training split",
+        value_range=Range(*trained.value_range),
+        margin=margin,
+        temperature=trained.temperature,
+        overwrite=True,
+        pythons=plan.pythons,
+    )
+    convert(order, click.echo)
+
+
+def _best_margin(plan: Plan, head: str) -> float:
+    from dataset import load
+    from margin import MARGINS, rate
+
+    from edgeemo.classifier import TFLiteClassifier
+    from edgeemo.config import ModelConfig
+
+    classifier = TFLiteClassifier(ModelConfig(path=plan.out / f"{head}.tflite"))
+    rated = rate(classifier, load(plan.work / "held", ferplus=_votes(plan, head)))
+    best = MARGINS[rated.shares.index(max(rated.shares))]
+    click.echo(
+        f"margin {best:+.2f}: {max(rated.shares):.2%} right of {rated.found} faces as detected"
+    )
+    return best
+
+
+def _measure(plan: Plan, head: str) -> None:
+    from evaluate import run
+
+    page = run(
+        (plan.work / f"{head}.keras", plan.out / f"{head}.tflite"),
+        data=plan.data,
+        ferplus=plan.ferplus if head == "emotion" else None,
+        usage=TEST,
+        record=f"{'FER+ majority' if head == 'emotion' else 'FER2013'}, {TEST}",
+        report=plan.work / f"{head}.md",
+    )
+    click.echo(page)
+
+
+def _tell_training(plan: Plan, head: str) -> None:
+    from files import write_together
+
+    from edgeemo.sidecar import Sidecar
+
+    trained = Sidecar.beside(plan.work / f"{head}.keras")
+    shipped = Sidecar.beside(plan.out / f"{head}.tflite")
+    provenance = {**shipped.provenance, "training": trained.provenance}
+    text = shipped.model_copy(update={"provenance": provenance}).to_json()
+    write_together({plan.out / f"{head}.json": text.encode()})
+
+
+if __name__ == "__main__":
+    main()
