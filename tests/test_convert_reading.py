@@ -305,6 +305,48 @@ def test_read_network_reads_nested_models_of_keras2(tmp_path: Path) -> None:
     assert_reads_as(read_network(path), model)
 
 
+def test_read_network_reads_models_in_a_sequential(tmp_path: Path) -> None:
+    """A base and a head, each a Sequential, in a Sequential, none of which says its input."""
+    base = residual_network(32)
+    head = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
+    inside = keras.Sequential([keras.Input((32, 32, 1)), base])
+    model = keras.Sequential([keras.Input((32, 32, 1)), inside, head])
+    inner, _ = oldkeras.keras2_of(base)
+    dense = {"name": "d", "units": 3, "activation": "softmax", "batch_input_shape": [None, 5]}
+    stack = [
+        [{"class_name": "Model", "config": inner["config"]}],
+        [{"class_name": "Dense", "config": dense}],
+    ]
+    sequentials = [
+        {"class_name": "Sequential", "config": {"name": f"s{i}", "layers": layers}}
+        for i, layers in enumerate(stack)
+    ]
+    root = {"class_name": "Sequential", "config": {"name": "s", "layers": sequentials}}
+    path = oldkeras.write_keras2(tmp_path / "m.h5", root, oldkeras.keras2_weights(model))
+    assert_reads_as(read_network(path), model)
+
+
+def test_read_network_reads_json_dumped_twice(tmp_path: Path) -> None:
+    """Model.to_json gives text, which many put through json.dump."""
+    model = residual_network()
+    root, weights = oldkeras.keras2_of(model)
+    (tmp_path / "m.json").write_text(json.dumps(json.dumps(root)))
+    path = oldkeras.write_weight_file(tmp_path / "w.h5", weights)
+    assert_reads_as(read_network(tmp_path / "m.json", path), model)
+
+
+@pytest.mark.parametrize("export", [False, True])
+def test_read_network_takes_a_fixed_batch_of_one(tmp_path: Path, export: bool) -> None:
+    """A model made for one picture at a time is asked one by one."""
+    entry = keras.Input(batch_shape=(1, 16, 16, 1))
+    model = keras.Model(entry, keras.layers.Dense(3)(keras.layers.Flatten()(entry)))
+    path = tmp_path / ("m" if export else "m.keras")
+    model.export(path, verbose=False) if export else model.save(path)
+    batch = pictures(3, 16, 16, 1)
+    expected = np.concatenate([np.asarray(model(one[None])) for one in batch])
+    np.testing.assert_allclose(read_network(path).predict(batch), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", [".keras", ".h5"])
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 def test_read_network_reads_what_keras3_saves(tmp_path: Path, kind: str, data_format: str) -> None:

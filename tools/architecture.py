@@ -13,6 +13,7 @@ from nesting import recount
 from refusal import SourceModelError, UnsupportedLayerError
 
 Config = dict[str, Any]
+Shape = list[int | None]
 MODELS = frozenset({"Sequential", "Functional", "Model"})
 RENAMED = {
     "BatchNormalizationV1": "BatchNormalization",
@@ -41,6 +42,9 @@ class Architecture:
         """
         try:
             root = json.loads(text)
+            if isinstance(root, str):
+                # What Model.to_json gave was often put through json.dump once more.
+                root = json.loads(root)
             config = {"class_name": root["class_name"], "config": _body(root)}
             layers = list(_layers(config))
         except (ValueError, KeyError, TypeError) as error:
@@ -116,9 +120,21 @@ def refuse_unknown(kind: str, layer: Config) -> None:
 def _with_input(layers: list[Config]) -> list[Config]:
     """A Sequential's layers with the input as a layer of its own."""
     first = layers[0]
-    if first["class_name"] == "InputLayer" or "batch_input_shape" not in first["config"]:
+    shape = _entry_shape(first)
+    if first["class_name"] == "InputLayer" or shape is None:
         return layers
-    config = dict(first["config"])
-    shape = config.pop("batch_input_shape")
+    config = {k: v for k, v in first["config"].items() if k != "batch_input_shape"}
     entry = {"class_name": "InputLayer", "config": {"batch_shape": shape, "name": "input"}}
     return [entry, {**first, "config": config}, *layers[1:]]
+
+
+def _entry_shape(layer: Config) -> Shape | None:
+    """The shape of what enters a layer, or a model used as one, where it is written down."""
+    config = layer["config"]
+    if layer["class_name"] not in MODELS:
+        shape: Shape | None = config.get("batch_input_shape") or config.get("batch_shape")
+        return shape
+    if layer["class_name"] == "Sequential":
+        return _entry_shape(config["layers"][0])
+    entry = config["input_layers"][0][0]
+    return next(_entry_shape(one) for one in config["layers"] if one["name"] == entry)

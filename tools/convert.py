@@ -99,7 +99,10 @@ def _convert(labels: str, value_range: str | None, temperature: str, **options: 
 
 def _labels(text: str) -> tuple[str, ...]:
     path = Path(text)
-    names = path.read_text().splitlines() if path.is_file() else text.split(",")
+    if path.is_file():
+        names = path.read_text(encoding="utf-8").splitlines()
+    else:
+        names = text.split("," if "," in text else None)
     return tuple(canonical(name) for name in names if name.strip())
 
 

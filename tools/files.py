@@ -37,9 +37,11 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         for path, draft in drafts.items():
             draft.replace(path)
     except OSError as error:
-        first = next(iter(contents))
+        # A user knows nothing of drafts: the file is named that one stands for.
+        named = {str(draft): path for path, draft in drafts.items()}
+        where = named.get(str(error.filename), error.filename or next(iter(contents)))
         raise WriteError(
-            f"can't write {error.filename or first}: {error.strerror or error}; nothing was changed"
+            f"can't write {where}: {error.strerror or error}; nothing was changed"
         ) from error
     finally:
         for draft in drafts.values():

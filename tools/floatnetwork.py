@@ -21,8 +21,8 @@ SIDES = range(8, 513)
 class FloatNetwork:
     """A function from (n, height, width, channels) float32 tensors to (n, outputs) ones.
 
-    `shape` is (height, width, channels); `owner` keeps the weights alive; `notes` tell what
-    reading changed, for the report.
+    `shape` is (height, width, channels); `batch` is how many pictures it takes at once; `owner`
+    keeps the weights alive; `notes` tell what reading changed, for the report.
     """
 
     function: Callable[[tf.Tensor], tf.Tensor]
@@ -30,6 +30,7 @@ class FloatNetwork:
     outputs: int
     owner: Any = field(repr=False)
     notes: tuple[str, ...] = ()
+    batch: int = BATCH
 
     def __post_init__(self) -> None:
         height, width, channels = self.shape
@@ -43,7 +44,7 @@ class FloatNetwork:
 
     def predict(self, inputs: Float) -> Float:
         """The (n, outputs) float32 outputs for (n, height, width, channels) float32 inputs."""
-        batches = (inputs[i : i + BATCH] for i in range(0, len(inputs), BATCH))
+        batches = (inputs[i : i + self.batch] for i in range(0, len(inputs), self.batch))
         rows = [np.asarray(self.function(tf.constant(batch)), np.float32) for batch in batches]
         return np.concatenate(rows)
 
@@ -61,7 +62,19 @@ def of_keras(model: Any, notes: tuple[str, ...] = ()) -> FloatNetwork:
     shape = picture_shape(tuple(model.inputs[0].shape))
     outputs = row_length(tuple(model.outputs[0].shape))
     function = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    return FloatNetwork(function, shape, outputs, model, notes)
+    batch = batch_of(model.inputs[0].shape[0])
+    return FloatNetwork(function, shape, outputs, model, notes, batch)
+
+
+def batch_of(size: int | None) -> int:
+    """How many pictures to give at once to a network whose input has this batch size, None for any.
+
+    Raises:
+        ShapeError: neither any nor 1, which is what an exported network takes.
+    """
+    if size not in (None, 1):
+        raise ShapeError(f"the input has a fixed batch of {size}; needed: any, or 1")
+    return size or BATCH
 
 
 def picture_shape(shape: tuple[int | None, ...]) -> tuple[int, int, int]:

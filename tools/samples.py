@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import ferplus
 import numpy as np
-from dataset import Faces, canonical
+from dataset import Faces, canonical, truth_for
 from numpy.typing import NDArray
-from predictor import truth_for
 from refusal import PicturesError
 
 from edgeemo.preprocess import picture_input

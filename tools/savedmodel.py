@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from floatnetwork import FloatNetwork, picture_shape, row_length
+from floatnetwork import FloatNetwork, batch_of, picture_shape, row_length
 from refusal import ShapeError, SourceModelError
 
 SIGNATURE = "serving_default"
@@ -34,7 +34,8 @@ def read(folder: Path) -> FloatNetwork:
 
     shape = picture_shape(tuple(spec.shape))
     _refuse_channels_first(folder, shape)
-    return FloatNetwork(tf.function(function), shape, row_length(tuple(row.shape)), model)
+    outputs, batch = row_length(tuple(row.shape)), batch_of(spec.shape[0])
+    return FloatNetwork(tf.function(function), shape, outputs, model, batch=batch)
 
 
 def _only(named: dict[str, Any], what: str) -> tuple[str, Any]:
