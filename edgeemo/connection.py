@@ -181,7 +181,7 @@ class Link:
     ) -> None:
         if self._trouble is None and flags.is_disconnect_packet_from_server:
             self._trouble = broker.explain_loss(self._mqtt, code, self._said)
-        elif self._trouble is None and code.getName() == "Keep alive timeout":
+        elif self.was_up and code.getName() == "Keep alive timeout":
             self._trouble = Trouble(
                 f"{self._where} fell silent: no answer within {self._mqtt.keepalive_s} s"
             )

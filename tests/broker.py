@@ -106,11 +106,16 @@ class Listener:
     """
 
     def __init__(
-        self, port: int, topic: str = "#", session: str | None = None, **login: Any
+        self,
+        port: int,
+        topic: str = "#",
+        session: str | None = None,
+        qos: int = 1,
+        **login: Any,
     ) -> None:
         self.messages: list[tuple[str, str, bool]] = []
         self._ready = False
-        self._topic = topic
+        self._topic, self._qos = topic, qos
         self.client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=session or "",
@@ -131,7 +136,7 @@ class Listener:
         self.wait_ready()
 
     def _subscribe(self, *_: Any) -> None:
-        self.client.subscribe(self._topic, 1)
+        self.client.subscribe(self._topic, self._qos)
 
     def unready(self) -> None:
         """The subscription is not in place until it is acknowledged anew."""
