@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from edgeemo.address import Address, mask_url
 
 
 def _identifier(text: str) -> str:
@@ -41,7 +44,6 @@ Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Zone = tuple[Share, Share, Share, Share]
 
 PACKAGE = Path(__file__).resolve().parent
-STREAM_SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "udp://", "tcp://")
 
 
 def hostname_id() -> str:
@@ -113,6 +115,22 @@ class CameraConfig(Section):
     """Longest pause between attempts to open it again; the first is a second."""
     controls: dict[str, Any] = Field(default_factory=dict)
     """libcamera controls by name, e.g. ExposureTime, AfMode; picamera2 only."""
+
+    @field_validator("source")
+    @classmethod
+    def _follows_grammar(cls, value: str) -> str:
+        Address.parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _one_password(self) -> CameraConfig:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("give password or password_file, not both")
+        return self
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for key, value in super().__repr_args__():
+            yield key, mask_url(value) if key == "source" else value
 
 
 class DetectConfig(Section):

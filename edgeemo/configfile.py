@@ -232,8 +232,13 @@ def _describe(detail: ErrorDetails, origins: Mapping[tuple[str, ...], str]) -> s
     message = message[:1].lower() + message[1:]
     if isinstance(detail["input"], dict):
         return f"{where}: {message}"
-    value = MASK if any(s in path[-1] for s in SECRET_KEYS) else repr(detail["input"])
+    value = MASK if any(s in path[-1] for s in SECRET_KEYS) else _shown(detail["input"])
     return f"{where}: {value} is not allowed: {message}"
+
+
+def _shown(value: object) -> str:
+    """A wrong value as the message repeats it: an address without its log-in."""
+    return repr(mask_url(value) if isinstance(value, str) else value)
 
 
 def _siblings(path: tuple[str, ...]) -> list[str]:

@@ -143,6 +143,18 @@ def test_problems_show_no_secret(write: Write) -> None:
     assert "4711" not in str(problems(write("mqtt: {password: [4711]}")))
 
 
+def test_load_config_repeats_no_login_of_an_address(write: Write) -> None:
+    """An address that follows no form is told without its log-in, and what is allowed."""
+    (problem,) = problems(write("camera: {source: 'rtps://me:hush@cam/1'}"))
+    assert problem.startswith("camera.source: 'rtps://***@cam/1' is not allowed: a URL starts with")
+
+
+def test_config_shows_no_login_of_an_address_in_its_repr() -> None:
+    """Who logs the settings as they are logs no log-in."""
+    config = load_config(None, ["camera.source=rtsp://me:hush@cam/1", "camera.password=hush"], {})
+    assert "hush" not in repr(config)
+
+
 @pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, True), (0o600, False)])
 def test_exposure_warning_names_a_readable_password(write: Write, mode: int, warned: bool) -> None:
     """A file with a password that others can read is warned about, with the cure."""

@@ -11,10 +11,13 @@ from edgeemo.address import mask_url, with_login
 from edgeemo.config import CameraConfig
 from edgeemo.errors import ConfigError, SourceError
 from edgeemo.sources.opencv import OpenCVCapture
+from edgeemo.sources.rtsp import explain
 from edgeemo.sources.source import Clock
 from edgeemo.types import Frame
 
 MS_PER_S = 1000
+EXPLAIN_S = 2.0
+"""How long is waited, at most, to learn why a stream did not open."""
 FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 """Options for FFmpeg, `key;value|key;value`; OpenCV reads them whenever it opens a stream."""
 
@@ -44,9 +47,8 @@ class StreamSource:
         ]
         opened = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
         if not opened.isOpened():
-            raise SourceError(
-                f"{self.name} can't be opened: no answer, no such stream, or a refused log-in"
-            )
+            reason = explain(url, min(self._config.open_timeout_s, EXPLAIN_S))
+            raise SourceError(f"{self.name} can't be opened: {reason}")
         self._capture = OpenCVCapture(self.name, opened)
 
     def read(self) -> Frame:
@@ -65,7 +67,7 @@ class StreamSource:
 
 
 def read_password(config: CameraConfig) -> str | None:
-    """The stream's password from the settings or its file, read anew each time.
+    """The stream's password: the settings', else the first line of its file, read anew each time.
 
     Raises:
         ConfigError: the file can't be read.
@@ -75,7 +77,7 @@ def read_password(config: CameraConfig) -> str | None:
     if config.password_file is None:
         return None
     try:
-        return config.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        return config.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except OSError as error:
         raise ConfigError(
             "the settings",
