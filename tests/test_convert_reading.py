@@ -265,6 +265,26 @@ def test_read_network_turns_keras2_kernels_of_theano(tmp_path: Path) -> None:
     assert_reads_as(read_network(path), model)
 
 
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (keras.layers.SeparableConv2D(2, 3), "is a SeparableConv2D trained on Theano"),
+        (keras.layers.MaxPooling2D(2, padding="same"), "pools with padding 'same' on Theano"),
+    ],
+)
+def test_read_network_refuses_what_theano_did_otherwise(
+    tmp_path: Path, layer: Any, message: str
+) -> None:
+    """Layers whose form on Theano is not known here would silently compute something else."""
+    from refusal import UnsupportedLayerError
+
+    entry = keras.Input((12, 12, 1))
+    model = keras.Model(entry, keras.layers.GlobalMaxPooling2D()(layer(entry)))
+    path = oldkeras.write_keras2(tmp_path / "m.h5", *oldkeras.keras2_of(model), backend="theano")
+    with pytest.raises(UnsupportedLayerError, match=message):
+        read_network(path)
+
+
 def test_read_network_reads_a_sequential_of_keras2_0(tmp_path: Path) -> None:
     """A Sequential as a bare list of layers, its input shape in the first one."""
     model = keras.Sequential(

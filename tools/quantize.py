@@ -79,4 +79,6 @@ def _check(model: bytes) -> None:
         )
     if unfit := too_new(model):
         names = ", ".join(f"{op.name} v{op.version}" for op in unfit)
-        raise RuntimeMismatchError(f"{OLDEST_RUNTIME} can't run {names}")
+        raise RuntimeMismatchError(
+            f"{OLDEST_RUNTIME} can't run {names}: exchange the layer or activation that needs it"
+        )
