@@ -12,12 +12,12 @@ from typing import Any
 
 import click.testing
 import facedata
-import h5py
 import numpy as np
 import pytest
 from facedata import LABELS
 
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+h5py = pytest.importorskip("h5py")
 
 import convert  # noqa: E402 - a tool
 import refusal  # noqa: E402 - a tool

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import oldkeras
 import pytest
 from numpy.typing import NDArray
-from oldkeras import Array, batch_norm, max_pool, relu, softmax
 
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
+import oldkeras  # noqa: E402 - imports h5py
+from oldkeras import Array, batch_norm, max_pool, relu, softmax  # noqa: E402
 from reading import read_network  # noqa: E402 - imports TensorFlow
 
 SIDE = 16

@@ -23,6 +23,7 @@ from typing import Any
 import click
 from dataset import canonical
 from hush import hushed
+from manual import manual
 from value_range import NAMED, parse
 
 from edgeemo.errors import EdgeemoError
@@ -33,7 +34,7 @@ HOTTEST = 20
 """What a sidecar may hold."""
 
 
-@click.command(help=__doc__, context_settings={"show_default": True})
+@click.command(help=manual(__doc__), context_settings={"show_default": True})
 @click.argument("source", type=PATH)
 @click.option("--weights", type=PATH, help="When SOURCE is an architecture.")
 @click.option(

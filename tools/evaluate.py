@@ -23,6 +23,7 @@ from typing import Any
 import click
 from dataset import Faces, canonical, load
 from files import write_together
+from manual import manual
 from value_range import parse
 
 from edgeemo.errors import EdgeemoError
@@ -30,7 +31,7 @@ from edgeemo.errors import EdgeemoError
 PATH = click.Path(path_type=Path)
 
 
-@click.command(help=__doc__)
+@click.command(help=manual(__doc__))
 @click.argument("models", nargs=-1, required=True, type=PATH, metavar="MODEL [SECOND]")
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--ferplus", type=PATH, help="FER+ votes: adds figures by their majority.")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from manual import manual
 
 from edgeemo.errors import EdgeemoError
 
@@ -39,7 +40,7 @@ class Plan:
     pythons: tuple[Path, ...] = ()
 
 
-@click.command(help=__doc__)
+@click.command(help=manual(__doc__))
 @click.option("--data", required=True, type=PATH, help="Kaggle's fer2013.csv.")
 @click.option("--ferplus", required=True, type=PATH, help="FER+'s csv, row by row with it.")
 @click.option("--work", required=True, type=PATH, help="Folder of the training run.")

@@ -21,6 +21,7 @@ import cv2
 import ferplus
 import numpy as np
 from dataset import Faces, canonical, load, truth_for
+from manual import manual
 from numpy.typing import NDArray
 
 from edgeemo.classifier import TFLiteClassifier
@@ -47,7 +48,7 @@ class Found(NamedTuple):
     truth: int
 
 
-@click.command(help=__doc__)
+@click.command(help=manual(__doc__))
 @click.argument("model", type=PATH)
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--ferplus", type=PATH, help="FER+ votes: their majority is the label.")

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from manual import manual
 
 from edgeemo.errors import EdgeemoError
 
@@ -31,7 +32,7 @@ PATH = click.Path(path_type=Path)
 NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
 
 
-@click.command(help=__doc__)
+@click.command(help=manual(__doc__))
 @click.option("--recipe", required=True, type=click.Choice(NAMES))
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--out", required=True, type=PATH, help="Folder for everything that the run makes.")
