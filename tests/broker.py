@@ -91,6 +91,24 @@ class Mosquitto:
         self.stop(signal.SIGKILL)
 
 
+def persistent_broker(folder: Path) -> Mosquitto:
+    """A broker that keeps sessions on disk, and holds nothing back from a subscriber."""
+    store = folder / "store"
+    store.mkdir()
+    return Mosquitto(
+        folder,
+        (
+            *ANYBODY,
+            "persistence true",
+            f"persistence_location {store}/",
+            "autosave_interval 1",
+            "autosave_on_changes true",
+            "max_inflight_messages 0",
+            "max_queued_messages 0",
+        ),
+    )
+
+
 def wait_until(condition: Any, timeout_s: float = 10.0, what: str = "it") -> None:
     """Wait for a condition of the real world; fails when it does not come true in time."""
     deadline = time.monotonic() + timeout_s

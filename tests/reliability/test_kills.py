@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import ANYBODY, Listener, Mosquitto, wait_until
+from broker import Listener, persistent_broker, wait_until
 from eventschema import validate
 from reliability.device import Device, sequence, wait_s
 from reliability.proxy import Proxy
@@ -34,24 +34,6 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300 + 15 * ROUNDS)]
 def chance() -> random.Random:
     """Moments at random, the same in every run."""
     return random.Random(20261120)
-
-
-def persistent_broker(folder: Path) -> Mosquitto:
-    """A broker that keeps sessions on disk, and holds nothing back from a subscriber."""
-    store = folder / "store"
-    store.mkdir()
-    return Mosquitto(
-        folder,
-        (
-            *ANYBODY,
-            "persistence true",
-            f"persistence_location {store}/",
-            "autosave_interval 1",
-            "autosave_on_changes true",
-            "max_inflight_messages 0",
-            "max_queued_messages 0",
-        ),
-    )
 
 
 def received(listener: Listener) -> list[dict[str, Any]]:
