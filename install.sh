@@ -65,6 +65,7 @@ look_around() {
     system=$(. /etc/os-release && echo "${PRETTY_NAME:-unknown}")
     command -v dpkg >/dev/null ||
         fail "$system: only Debian and Raspberry Pi OS are supported; elsewhere: pip install ."
+    command -v systemctl >/dev/null || fail "$system: there is no systemd to run the service"
     # The userland's, not the kernel's: 32-bit Raspberry Pi OS runs under a 64-bit kernel.
     arch=$(dpkg --print-architecture)
     python_version=none

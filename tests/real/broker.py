@@ -24,6 +24,7 @@ class Listener:
     """Hears everything on one broker."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self._heard: dict[str, list[str]] = defaultdict(list)
         self._changed = threading.Lock()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)

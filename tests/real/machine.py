@@ -104,9 +104,16 @@ def booted_machine(work: Path) -> Iterator[Machine]:
         missing("a container needs root")
     with _mounted(["tmpfs", "-o", f"size={SIZE}", "none"], work), _overlay(work) as root:
         _make_bare(root)
-        _copy_checkout(root)
-        with _running(root, work / "console.log") as leader:
-            yield Machine(root, leader)
+        with booted_root(root, work / "console.log") as machine:
+            yield machine
+
+
+@contextlib.contextmanager
+def booted_root(root: Path, console: Path) -> Iterator[Machine]:
+    """Boot a folder with a Debian in it, the checkout's copy at SOURCE; it is off at the end."""
+    _copy_checkout(root)
+    with _running(root, console) as leader:
+        yield Machine(root, leader)
 
 
 @contextlib.contextmanager
