@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import signal
@@ -20,20 +21,17 @@ from edgeemo.mqtt import Publisher
 from edgeemo.nobroker import NoBroker
 from edgeemo.pause import PauseFlag
 from edgeemo.pipeline import build_pipeline
-from edgeemo.power import PowerPolicy
 from edgeemo.sources import make_source
 from edgeemo.state import CameraState
 from edgeemo.systemd import Notifier, Watchdog, watchdog_interval_s
-from edgeemo.telemetry import Tally
 from edgeemo.thermal import Thermometer
 from edgeemo.types import EmotionEvent, Frame
+from edgeemo.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.2
 """Longest wait for a frame: signals and commands are seen at least this often."""
-HEALTH_S = 10.0
-"""Between two readings of the thermometer."""
 STATUS_S = 1.0
 """Between two lines for `systemctl status`."""
 DRAIN_S = 10.0
@@ -86,7 +84,7 @@ class Daemon:
         self._mailbox = Mailbox()
         self._capture = Capture(self._source, self._mailbox, config.camera)
         self._publisher = self._make_publisher(config, sink)
-        self._health = self._thermometer.read()
+        self._ids = itertools.count(1)
         self._seen_at = 0.0
         self._face_count = 0
         self._apply(config)
@@ -107,11 +105,9 @@ class Daemon:
         """Take up settings: at the start, and those that can change when they are read again."""
         now = time.monotonic()
         self._config = config
-        self._pipeline = build_pipeline(config, self._classifier)
-        self._power = PowerPolicy(config.power, config.cadence.max_fps, config.cadence.min_fps)
-        self._tally = Tally(now)
-        self._health_at = self._status_at = now
-        self._telemetry_at = now + config.publish.telemetry_s
+        self._pipeline = build_pipeline(config, self._classifier, ids=self._ids)
+        self._vitals = Vitals(config, self._thermometer, now)
+        self._status_at = now
         logging.getLogger().setLevel(config.log.level.upper())
 
     def run(self) -> None:
@@ -161,7 +157,7 @@ class Daemon:
             self._publisher.state(CameraState.of(look.faces))
         self._face_count = len(look.faces)
         latency_s = time.monotonic() - (frame.at if self._source.live else started)
-        self._tally.add(look.skipped, look.stages, latency_s)
+        self._vitals.tally.add(look.skipped, look.stages, latency_s)
 
     def _tell(self, events: tuple[EmotionEvent, ...]) -> None:
         for event in events:
@@ -170,12 +166,10 @@ class Daemon:
 
     def _keep_up(self, now: float) -> None:
         """Whatever is due by the clock, whether or not frames come."""
-        if now >= self._health_at:
-            self._health_at = now + HEALTH_S
-            self._mind_the_heat(now)
-        if now >= self._telemetry_at:
-            self._telemetry_at = now + self._config.publish.telemetry_s
-            self._publisher.telemetry(self._figures(now))
+        self._vitals.keep_up(now)
+        self._pipeline.cadence.limit_fps = self._vitals.limit_fps
+        if figures := self._vitals.report(now):
+            self._publisher.telemetry(figures | self._camera_figures())
         if now >= self._status_at:
             self._status_at = now + STATUS_S
             self._notifier.status(self._status())
@@ -183,21 +177,8 @@ class Daemon:
         if self._capture.stuck_s() < self._patience_s():
             self._watchdog.progress(now)
 
-    def _mind_the_heat(self, now: float) -> None:
-        was_reduced = self._power.is_reduced
-        self._health = self._thermometer.read()
-        health = self._health
-        limit_fps = self._power.update(health.temperature_c, health.is_throttled_for_heat, now)
-        self._pipeline.cadence.limit_fps = limit_fps
-        if self._power.is_reduced != was_reduced:
-            change = "hot: analysing fewer" if self._power.is_reduced else "cool again: all the"
-            logger.warning("the board is %s frames (%s °C)", change, health.temperature_c)
-
-    def _figures(self, now: float) -> dict[str, Any]:
+    def _camera_figures(self) -> dict[str, Any]:
         return {
-            **self._tally.report(now),
-            **self._health.as_dict(),
-            "limit_fps": round(self._power.limit_fps, 2),
             "overwritten": self._mailbox.dropped,
             "camera_losses": self._capture.losses,
             "started_at": self._started_at,

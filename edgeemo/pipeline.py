@@ -244,6 +244,7 @@ def build_pipeline(
     thorough: bool = False,
     exhaustive: bool = False,
     clock: Callable[[], float] = time.perf_counter,
+    ids: Iterator[int] | None = None,
 ) -> Pipeline:
     """Put a pipeline together.
 
@@ -254,6 +255,7 @@ def build_pipeline(
             every face believed at once. `reset` stands between two pictures.
         exhaustive: for comparison: every frame scanned in full, every face classified.
         clock: seconds, for the times of the stages; `time.process_time` measures CPU.
+        ids: where faces get their ids from, for a pipeline that takes over from another.
 
     Raises:
         ModelError: the model can't be used.
@@ -270,7 +272,9 @@ def build_pipeline(
         quest=Search(config.cadence.full_scan_s),
         cadence=Cadence(config.cadence),
         detector=HaarDetector(),
-        tracker=Tracker(config.track, 1 if config.detect.largest_only else config.detect.max_faces),
+        tracker=Tracker(
+            config.track, 1 if config.detect.largest_only else config.detect.max_faces, ids
+        ),
         classifier=classifier or _load_classifier(config),
         mood=lambda scores, at: Mood(config.mood, scores, at),
         events=EventDiff(config.publish),

@@ -73,10 +73,13 @@ class Tracker:
     candidates that came to nothing in the last `update`.
     """
 
-    def __init__(self, config: TrackConfig, max_faces: int = 8) -> None:
+    def __init__(
+        self, config: TrackConfig, max_faces: int = 8, ids: Iterator[int] | None = None
+    ) -> None:
+        """Hold at most `max_faces`; `ids` go on where an earlier tracker of this run has ended."""
         self._config = config
         self._max_faces = max_faces
-        self._ids = itertools.count(1)
+        self._ids = ids or itertools.count(1)
         self._held: dict[int, _Held] = {}
         self._candidates: list[_Candidate] = []
         self.refused: Counter[str] = Counter()

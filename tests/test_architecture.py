@@ -43,7 +43,8 @@ FLOORS = (
     # 4: the order of work
     {"pipeline"},
     # 5: composition
-    {"analysis", "bench", "daemon", "doctor", "selfcheck"},
+    {"analysis", "bench", "doctor", "selfcheck", "vitals"},
+    {"daemon"},
     # 6: the command line
     {"cli"},
     {"__main__"},

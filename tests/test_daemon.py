@@ -133,6 +133,30 @@ def test_daemon_reloads_what_can_change(settings: Path) -> None:
         assert daemon.end() == 0
 
 
+def test_daemon_gives_no_id_twice_over_a_reload(settings: Path, listener: Listener) -> None:
+    """With other settings everybody is met anew: as somebody new, never under an id used before."""
+    with Program(settings) as daemon:
+        wait_until(lambda: events(listener), what="an event")
+        settings.write_text(settings.read_text() + "mood: {threshold: 0.3}\n")
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("reloaded: mood")
+        wait_until(lambda: len(events(listener)) > 2, what="somebody new")
+        daemon.end()
+    faces = [e["face"] for e in events(listener) if e["event_type"] == "appeared"]
+    assert len(set(faces)) == len(faces) >= 2
+
+
+def test_daemon_reports_how_it_is(settings: Path, listener: Listener) -> None:
+    """Telemetry comes within the first seconds, with what Home Assistant shows of it."""
+    with Program(settings, "--set", "publish.telemetry_s=1"):
+        wait_until(lambda: listener.payloads("edgeemo/lab/telemetry"), what="telemetry")
+    figures = json.loads(listener.payloads("edgeemo/lab/telemetry")[0])
+    assert figures["fps"] >= figures["fps_analysed"] > 0
+    assert {"latency_ms", "temperature_c", "throttled", "started_at", "queued", "dropped"} <= set(
+        figures
+    )
+
+
 def test_daemon_starts_without_a_broker_and_finds_it_later(
     settings: Path, mosquitto: Mosquitto
 ) -> None:
