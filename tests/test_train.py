@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import toyfaces
 from dataset import FER2013
-from lesson import Order, learn
+from lesson import learn
+from trainer import Order
 
 from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar

@@ -13,10 +13,11 @@ import pytest
 import train
 from augment import Augmentation
 from batches import Batches, Drill, Targets, one_hot
+from checkpoint import Checkpoint
 from network import FusedBatchNormalization, one_head, plain, residual_network
 from patience import Patience
 from recipes import RECIPES
-from training import Average, Checkpoint, cosine
+from training import Average, cosine
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
 

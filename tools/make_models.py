@@ -63,7 +63,8 @@ def make(plan: Plan) -> None:
     Raises:
         EdgeemoError: the data or a folder can't be used, or int8 loses too much.
     """
-    from lesson import Order, learn
+    from lesson import learn
+    from trainer import Order
 
     order = Order(
         recipe="edgeemo",

@@ -12,7 +12,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from training import Log, Weights, read, save
+from checkpoint import read, save
+from training import Log, Weights
 
 
 @dataclass(frozen=True)

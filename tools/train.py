@@ -46,7 +46,8 @@ NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
 @click.option("--resume", is_flag=True, help="Go on where the run in OUT was cut off.")
 def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the module
     # TensorFlow takes seconds to import: a wrong command line should not wait for it.
-    from lesson import Order, learn
+    from lesson import learn
+    from trainer import Order
 
     try:
         learn(Order(**options), click.echo)
