@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import socket
 import threading
@@ -16,13 +17,15 @@ from edgeemo.capture import Capture
 from edgeemo.config import CameraConfig
 from edgeemo.errors import ConfigError, SourceError
 from edgeemo.mailbox import Mailbox
-from edgeemo.sources import frames, make_source
+from edgeemo.sources import Source, frames, make_source
 from edgeemo.sources.rtsp import explain
 from edgeemo.sources.stream import StreamSource, read_password
 
 pytestmark = pytest.mark.real
 
 LONG_S = 30.0
+FPS = 15
+"""What the test's camera sends a second."""
 USER, PASSWORD = "cam", "p@ss:w/rd%41"
 """With everything in it that means something in a URL."""
 
@@ -160,6 +163,41 @@ def drain(mailbox: Mailbox, capture: Capture) -> None:
         if mailbox.take(0.1) is None and not capture.available:
             return
     pytest.fail("the loss was not noticed")
+
+
+@pytest.mark.parametrize("path", ["/h264", "/mjpeg"])
+def test_stream_begins_with_pictures_of_now(camera: NetCamera, path: str) -> None:
+    """What gathered during the opening is skipped: pictures arrive at the camera's pace at once."""
+    source = make_source(quick(camera.url(path)))
+    source.open()
+    arrivals = [source.read().at for _ in range(20)]
+    source.close()
+    at_pace_s = (len(arrivals) - 1) / FPS
+    assert arrivals[-1] - arrivals[0] > at_pace_s / 2
+
+
+def test_stream_frozen_shows_no_old_pictures(camera: NetCamera) -> None:
+    """Pictures that FFmpeg still had when the camera froze are not handed out as new ones."""
+    config = quick(camera.url(), stall_s=0.5)
+    source = make_source(config)
+    source.open()
+    arrivals = [source.read().at for _ in range(10)]
+    camera.freeze()
+    late, told = read_until_lost(source)
+    source.close()
+    gaps = [later - earlier for earlier, later in itertools.pairwise(arrivals + late)]
+    assert max(gaps) < config.stall_s
+    assert told.endswith("is lost: no picture for 0.5 s")
+
+
+def read_until_lost(source: Source) -> tuple[list[float], str]:
+    """When pictures still arrived, and what was said when none did any more."""
+    arrivals: list[float] = []
+    while True:
+        try:
+            arrivals.append(source.read().at)
+        except SourceError as error:
+            return arrivals, str(error)
 
 
 def test_stream_pause_hangs_up(camera: NetCamera) -> None:

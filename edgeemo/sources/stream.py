@@ -18,6 +18,8 @@ from edgeemo.types import Frame
 MS_PER_S = 1000
 EXPLAIN_S = 2.0
 """How long is waited, at most, to learn why a stream did not open."""
+USUAL_WAIT_S = 0.5 / 25
+"""Half the time between two pictures, where a stream does not say how many it sends."""
 FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 """Options for FFmpeg, `key;value|key;value`; OpenCV reads them whenever it opens a stream."""
 
@@ -50,14 +52,31 @@ class StreamSource:
             reason = explain(url, min(self._config.open_timeout_s, EXPLAIN_S))
             raise SourceError(f"{self.name} can't be opened: {reason}")
         self._capture = OpenCVCapture(self.name, opened)
+        self._skip_backlog(self._capture)
 
     def read(self) -> Frame:
         """The next frame, stamped on arrival: the stamps in a stream are of the camera's clock."""
         if self._capture is None:
             raise SourceError(f"{self.name} is not open")
-        frame = Frame(image=self._capture.read(), at=self._clock(), index=self._index)
+        asked_at = self._clock()
+        image = self._capture.read()
+        now = self._clock()
+        # Timed out, FFmpeg first hands out what its decoder still held: old pictures, one a time-out.
+        if now - asked_at >= self._config.stall_s:
+            raise SourceError(f"{self.name} is lost: no picture for {self._config.stall_s:g} s")
+        frame = Frame(image=image, at=now, index=self._index)
         self._index += 1
         return frame
+
+    def _skip_backlog(self, capture: OpenCVCapture) -> None:
+        """Read off what gathered while FFmpeg looked at the stream: a second or two of old pictures."""
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        at_once_s = 0.5 / fps if fps > 0 else USUAL_WAIT_S
+        deadline = self._clock() + self._config.open_timeout_s
+        while (asked_at := self._clock()) < deadline:
+            capture.read()
+            if self._clock() - asked_at >= at_once_s:  # it had to be waited for: it is of now
+                return
 
     def close(self) -> None:
         """Hang up."""
