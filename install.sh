@@ -226,7 +226,8 @@ install_config() {
 }
 
 make_folders() {
-    install -d -m 0750 -o root -g edgeemo "$ETC"
+    # With its group for whatever is put there later, such as a copy for a second camera.
+    install -d -m 2750 -o root -g edgeemo "$ETC"
     install -d -m 0700 -o root -g root "$ETC/secrets"
     install -d -m 0700 -o edgeemo -g edgeemo "$STATE"
     # After an uninstall that kept them, the group has another number.

@@ -7,6 +7,7 @@ what is allowed; secrets are masked.
 from __future__ import annotations
 
 import difflib
+import grp
 import os
 import stat
 import typing
@@ -112,12 +113,21 @@ def find_config(path: Path | None) -> Path | None:
 def exposure_warning(path: Path) -> str | None:
     """A line for the log if others can read a file that holds a password."""
     mode = path.stat().st_mode
-    if not mode & (stat.S_IRGRP | stat.S_IROTH) or not _holds_secret(_read(path)):
+    is_shared = mode & stat.S_IROTH or (mode & stat.S_IRGRP and _has_members(path.stat().st_gid))
+    if not is_shared or not _holds_secret(_read(path)):
         return None
     return (
         f"{path} holds a password and can be read by others (mode {stat.S_IMODE(mode):o}): "
-        f"chmod 600 it, or use password_file"
+        f"take the right to read it from them (chmod o-r, g-r), or use password_file"
     )
+
+
+def _has_members(group: int) -> bool:
+    """Whether a group is more than a user's own, as the service's is that reads /etc/edgeemo."""
+    try:
+        return bool(grp.getgrgid(group).gr_mem)
+    except KeyError:
+        return True
 
 
 def masked(config: Config) -> Settings:

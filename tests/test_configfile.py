@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -155,13 +157,27 @@ def test_config_shows_no_login_of_an_address_in_its_repr() -> None:
     assert "hush" not in repr(config)
 
 
-@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o640, True), (0o600, False)])
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o604, True), (0o600, False)])
 def test_exposure_warning_names_a_readable_password(write: Write, mode: int, warned: bool) -> None:
     """A file with a password that others can read is warned about, with the cure."""
     path = write("mqtt: {password: hush}")
     path.chmod(mode)
     said = exposure_warning(path)
-    assert (said is not None and "chmod 600" in said and "hush" not in said) == warned
+    assert (said is not None and "chmod o-r" in said and "hush" not in said) == warned
+
+
+def test_exposure_warning_leaves_a_group_of_ones_own_alone(write: Write) -> None:
+    """As installed, the service's group may read its settings, and nobody else is in it."""
+    path = write("mqtt: {password: hush}")
+    path.chmod(0o640)
+    lonely = next(entry.gr_gid for entry in grp.getgrall() if not entry.gr_mem)
+    shared = 2**31  # a group that is not known here may be anybody's
+    if os.geteuid() != 0:
+        pytest.skip("giving a file to a group needs root")
+    os.chown(path, -1, lonely)
+    assert exposure_warning(path) is None
+    os.chown(path, -1, shared)
+    assert exposure_warning(path) is not None
 
 
 json_values = st.recursive(
