@@ -107,6 +107,16 @@ def test_convert_suspects_labels_out_of_order(run: Run) -> None:
     )
 
 
+def test_convert_suspects_pictures_of_another_kind(run: Run, tmp_path: Path) -> None:
+    """A network that is right no more often than chance was trained for something else."""
+    model = facedata.brightness_network(gain=0.0)
+    model.save(tmp_path / "m.keras")
+    assert (
+        "WARNING: the network is hardly better than chance"
+        in run(model=tmp_path / "m.keras").output
+    )
+
+
 def test_convert_records_accuracy_and_origin(run: Run, tmp_path: Path, source: Path) -> None:
     """The sidecar says on what data float and int8 were how good, and what it was made from."""
     run("--data-name", "noise")

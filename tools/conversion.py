@@ -5,36 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import keras
 import numpy as np
 import report
-import tensorflow as tf
 from comparison import Comparison, better_order, compare, layer_errors
 from dataset import load
+from description import draft, finish
 from files import refuse_existing, refuse_own_inputs, write_together
 from floatnetwork import FloatNetwork, are_probabilities
 from metrics import best_temperature
 from operators import operators
 from order import Conversion, Journal, Order
-from pydantic import ValidationError
 from quantize import to_float, to_int8
 from reading import read_network
 from refusal import AccuracyLossError, LabelsError
 from samples import Sample, labelled, split
-from value_range import Candidate, Range, measure, objection
+from value_range import NAMED, Candidate, Range, measure, objection
 from verify import Int8Model, verify
 
 from edgeemo.classifier import to_probabilities
 from edgeemo.quant import Float
-from edgeemo.sidecar import Accuracy, Sidecar, sha256
+from edgeemo.sidecar import Sidecar
 
-UNKNOWN_DIGEST = "0" * 64
 CHECKED_PICTURES = 64
 """How many held-out pictures every runtime has to run."""
 RANGE_PICTURES = 1500
 """How many held-out pictures the value ranges are measured on."""
 TRACED_PICTURES = 32
 """How many the layers are compared on."""
+HARDLY_KNOWS = 1.5
+"""A network that is right less often than chance times this was trained for something else."""
 
 
 def convert(order: Order, say: Callable[[str], None]) -> Conversion:
@@ -49,8 +48,8 @@ def convert(order: Order, say: Callable[[str], None]) -> Conversion:
     network = _network(order, journal)
     feed, judge = _pictures(order, network, journal)
     ranges = _ranges(order, network, judge)
-    sidecar = _draft(order, network, _chosen(order, ranges, journal))
-    done = _quantize(order, network, sidecar, feed, judge)
+    drafted = draft(order, network, _chosen(order, ranges, journal))
+    done = _quantize(order, network, drafted, feed, judge)
     _report_answers(done, journal)
     if done.comparison.drop > order.max_drop:
         done = _with_layers(done, network, judge, journal)
@@ -68,7 +67,8 @@ def _network(order: Order, journal: Journal) -> FloatNetwork:
             f"{len(order.labels)} labels ({', '.join(order.labels)}) for {network.outputs} outputs; "
             "give one label an output, in their order"
         )
-    _draft(order, network, Range(0.0, 1.0))
+    # Labels that no sidecar may hold are said before the work, not after.
+    draft(order, network, NAMED["unit"])
     height, width, channels = network.shape
     kind = "grey" if channels == 1 else "RGB"
     journal.note(f"{order.source}: {kind} {width}x{height}, {network.outputs} outputs")
@@ -92,7 +92,7 @@ def _ranges(order: Order, network: FloatNetwork, judge: Sample) -> tuple[Candida
     some = judge.part(np.arange(min(RANGE_PICTURES, len(judge))))
 
     def accuracy(one: Range) -> float:
-        answers = some.answers(network.predict, _draft(order, network, one))
+        answers = some.answers(network.predict, draft(order, network, one))
         return float(np.mean(answers.argmax(1) == some.truth))
 
     return measure(order.value_range, accuracy)
@@ -109,76 +109,35 @@ def _chosen(order: Order, ranges: tuple[Candidate, ...], journal: Journal) -> Ra
     return order.value_range
 
 
-def _draft(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
-    """The sidecar before the model exists: enough to prepare pictures by."""
-    height, width, channels = network.shape
-    try:
-        return Sidecar(
-            name=order.name,
-            labels=order.labels,
-            width=width,
-            height=height,
-            channels=channels,
-            value_range=(value_range.low, value_range.high),
-            standardize=value_range.standardize,
-            margin=order.margin,
-            sha256=UNKNOWN_DIGEST,
-        )
-    except ValidationError as error:
-        # Size and channels were checked when the network was read, the margin on the command line.
-        first = error.errors(include_url=False)[0]
-        raise LabelsError(
-            f"{', '.join(order.labels)}: {first['msg'].removeprefix('Value error, ')}"
-        ) from error
-
-
 def _quantize(
-    order: Order, network: FloatNetwork, draft: Sidecar, feed: Sample, judge: Sample
+    order: Order, network: FloatNetwork, drafted: Sidecar, feed: Sample, judge: Sample
 ) -> Conversion:
-    model = Int8Model(to_int8(network, feed.inputs(draft)))
-    runtimes = verify(model, judge.inputs(draft, 0, CHECKED_PICTURES), order.pythons)
-    outputs = judge.answers(network.predict, draft)
-    raw = draft.model_copy(update={"logits": not are_probabilities(outputs)})
-    temperature = order.temperature or best_temperature(
-        probabilities(feed.answers(model.predict, raw), raw), feed.truth
-    )
-    sidecar = raw.model_copy(
-        update={
-            "temperature": round(temperature, 3),
-            "sha256": sha256(model.content),
-            "provenance": _provenance(order, len(feed)),
-        }
-    )
-    answers = judge.answers(model.predict, sidecar)
+    model = Int8Model(to_int8(network, feed.inputs(drafted)))
+    runtimes = verify(model, judge.inputs(drafted, 0, CHECKED_PICTURES), order.pythons)
+    outputs = judge.answers(network.predict, drafted)
+    raw = drafted.model_copy(update={"logits": not are_probabilities(outputs)})
+    sidecar = raw.model_copy(update={"temperature": _temperature(order, model, raw, feed)})
     found = compare(
-        probabilities(outputs, sidecar), probabilities(answers, sidecar), judge.truth, order.labels
+        probabilities(outputs, sidecar),
+        probabilities(judge.answers(model.predict, sidecar), sidecar),
+        judge.truth,
+        order.labels,
     )
-    sidecar = sidecar.model_copy(update={"accuracy": (_accuracy(order, found),)})
+    sidecar = finish(sidecar, order, model.content, found, len(feed))
     used = operators(model.content)
     return Conversion(model.content, sidecar, found, (), used, runtimes, (), ())
+
+
+def _temperature(order: Order, model: Int8Model, raw: Sidecar, feed: Sample) -> float:
+    if order.temperature is not None:
+        return order.temperature
+    answers = probabilities(feed.answers(model.predict, raw), raw)
+    return round(best_temperature(answers, feed.truth), 3)
 
 
 def probabilities(outputs: Float, sidecar: Sidecar) -> Float:
     """(n, labels) outputs as the daemon will read them: probabilities that sum to 1."""
     return np.array([to_probabilities(row, sidecar) for row in outputs], np.float32)
-
-
-def _accuracy(order: Order, found: Comparison) -> Accuracy:
-    told = f"held-out part of {order.data.name}" + (", FER+ majority" if order.ferplus else "")
-    shares = {"float": found.source.accuracy, "int8": found.int8.accuracy}
-    return Accuracy.model_validate({"data": order.data_name or told, "n": found.int8.n, **shares})
-
-
-def _provenance(order: Order, calibration: int) -> dict[str, object]:
-    return {
-        "source": order.source.name,
-        "source_sha256": sha256(order.source.read_bytes()) if order.source.is_file() else None,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "data": order.data.name,
-        "calibration_pictures": calibration,
-        "seed": order.seed,
-    }
 
 
 def _report_answers(done: Conversion, journal: Journal) -> None:
@@ -188,8 +147,11 @@ def _report_answers(done: Conversion, journal: Journal) -> None:
         f"float {found.source.accuracy:.2%}, int8 {found.int8.accuracy:.2%} right of "
         f"{found.int8.n} pictures; the same answer on {found.agreement:.2%}"
     )
+    labels = found.source.labels
     if order := better_order(found.source):
         journal.warn(f"the labels look out of order; by the answers it is {','.join(order)}")
+    elif found.source.accuracy < HARDLY_KNOWS / len(labels):
+        journal.warn("the network is hardly better than chance: are labels and pictures its own?")
 
 
 def _with_layers(
