@@ -10,20 +10,16 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
+from flattening import PICTURE_RANK, TO_LAST, Order, flat_orders, inputs_of, reorder
 from rebuild import rebuild
 from refusal import NotEqualError, UnsupportedLayerError
 
 AXES = {0: 0, 1: 3, 2: 1, 3: 2}
 """Where an axis of (batch, channel, row, column) goes in (batch, row, column, channel)."""
-TO_LAST = (1, 2, 0)
-"""(channel, row, column) transposed to (row, column, channel)."""
 TOLERANCE = 1e-4
 """Float32 sums in another order differ by less, relative to the greatest output."""
 PROOF_INPUTS = 8
-PICTURE_RANK = 4
 
-Order = NDArray[np.int64]
 ReadModel = tuple[Any, tuple[str, ...]]
 """A channels-last Keras model, and a line for each thing that reading it changed."""
 
@@ -51,7 +47,7 @@ def to_channels_last(model: Any) -> Any:
         NotEqualError: the result computes something else.
     """
     _, channels, height, width = model.inputs[0].shape
-    orders = _flat_orders(model)
+    orders = flat_orders(model)
     picture = keras.Input((height, width, channels))
     inputs = picture if isinstance(model, keras.Sequential) else _like(model.input, picture)
     last = rebuild(model, lambda layer: _layer(layer, orders), inputs)
@@ -97,31 +93,14 @@ def _layer(layer: Any, orders: dict[str, Order]) -> Any:
         _rearrange(layer, config)
     order = orders.get(layer.name)
     if order is not None:
-        weights = _reorder(layer, weights, order)
+        weights = reorder(layer, weights, order)
     elif isinstance(layer, keras.layers.PReLU) and weights[0].ndim == len(TO_LAST):
         weights = [np.transpose(weights[0], TO_LAST)]
     return type(layer).from_config(config), weights
 
 
-def _reorder(layer: Any, weights: list[NDArray[Any]], order: Order) -> list[NDArray[Any]]:
-    if isinstance(layer, keras.layers.Dense):
-        kernel, *bias = weights
-        return [kernel[order], *bias]
-    return [values[order] for values in weights]
-
-
-def _inputs(layer: Any) -> list[Any]:
-    """The tensors that enter a layer."""
-    try:
-        return layer.input if isinstance(layer.input, list) else [layer.input]
-    except (AttributeError, ValueError) as error:
-        raise UnsupportedLayerError(
-            f"layer {layer.name} of a channels-first network is used more than once"
-        ) from error
-
-
 def _holds_pictures(layer: Any) -> bool:
-    return PICTURE_RANK in {len(tensor.shape) for tensor in (*_inputs(layer), layer.output)}
+    return PICTURE_RANK in {len(tensor.shape) for tensor in (*inputs_of(layer), layer.output)}
 
 
 def _rearrange(layer: Any, config: dict[str, Any]) -> None:
@@ -139,62 +118,3 @@ def _rearrange(layer: Any, config: dict[str, Any]) -> None:
         config["axis"] = AXES[config["axis"] % PICTURE_RANK]
     if config.get("shared_axes"):
         config["shared_axes"] = [AXES[axis] for axis in config["shared_axes"]]
-
-
-def _flat_orders(model: Any) -> dict[str, Order]:
-    """By layer name: how the flattened values that enter it have to be reordered.
-
-    A Flatten of channels-first values lists them by channel; afterwards they are listed by row.
-    One that was told `channels_first` moved the channels last itself, and needs no reordering.
-    """
-    orders: dict[str, Order] = {}
-    leaving: dict[str, Order] = {}
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        order = _entering(layer, leaving)
-        if order is not None:
-            orders[layer.name] = order
-        if isinstance(layer, keras.layers.Flatten) and _lists_by_channel(layer):
-            leaving[layer.name] = _by_row(layer.input.shape[1:])
-        elif order is not None and not isinstance(layer, keras.layers.Dense):
-            leaving[layer.name] = order
-    return orders
-
-
-def _entering(layer: Any, leaving: dict[str, Order]) -> Order | None:
-    # By the layer that made it: a Sequential that grew layer by layer has several tensors of each.
-    makers = [tensor._keras_history.operation.name for tensor in _inputs(layer)]
-    found = [leaving[maker] for maker in makers if maker in leaving]
-    if not found:
-        return None
-    if len(makers) > 1 or not isinstance(layer, _ORDERED):
-        raise UnsupportedLayerError(
-            f"layer {layer.name} ({type(layer).__name__}) after Flatten can't be rearranged"
-        )
-    return found[0]
-
-
-_ORDERED = (
-    keras.layers.Dense,
-    keras.layers.BatchNormalization,
-    keras.layers.PReLU,
-    keras.layers.Activation,
-    keras.layers.ReLU,
-    keras.layers.LeakyReLU,
-    keras.layers.ELU,
-    keras.layers.Dropout,
-    keras.layers.GaussianDropout,
-    keras.layers.GaussianNoise,
-    keras.layers.ActivityRegularization,
-)
-"""Layers that take a row of values one by one, or as Dense weigh them one by one."""
-
-
-def _lists_by_channel(layer: Any) -> bool:
-    return layer.data_format == "channels_last" and len(layer.input.shape) == PICTURE_RANK
-
-
-def _by_row(shape: tuple[int, int, int]) -> Order:
-    """Positions in a list by (channel, row, column), for each of a list by (row, column, channel)."""
-    return np.arange(np.prod(shape)).reshape(shape).transpose(TO_LAST).ravel()
