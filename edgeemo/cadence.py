@@ -21,7 +21,7 @@ class Skip(StrEnum):
 FIRST = 1.0
 """Budget of a look at a picture of which nothing is known: all of it is searched upright."""
 
-CATCH_UP = 6.0
+CATCH_UP = 8.0
 """How much more than usual is searched until every way of searching has seen the whole picture."""
 
 LEAST = 1e-6

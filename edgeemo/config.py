@@ -51,10 +51,20 @@ def hostname_id() -> str:
     return re.sub(r"[^a-zA-Z0-9_-]+", "-", platform.node()).strip("-")[:64] or "edgeemo"
 
 
+def bundled(name: str) -> Path:
+    """A file that comes with edgeemo: beside the modules when installed, at the top of a checkout."""
+    installed = PACKAGE / "models" / name
+    return installed if installed.exists() else PACKAGE.parent / "models" / name
+
+
 def bundled_model() -> Path:
-    """The model that comes with edgeemo: beside the modules when installed, at the top of a checkout."""
-    installed = PACKAGE / "models" / "emotion.tflite"
-    return installed if installed.exists() else PACKAGE.parent / "models" / "emotion.tflite"
+    """The network that tells expressions apart."""
+    return bundled("emotion.tflite")
+
+
+def bundled_verifier() -> Path:
+    """The network that tells faces from the rest."""
+    return bundled("face.tflite")
 
 
 def default_state_dir() -> Path:
@@ -136,7 +146,7 @@ class CameraConfig(Section):
 class DetectConfig(Section):
     """Which faces count."""
 
-    min_face_px: int = Field(default=40, ge=16, le=4096)
+    min_face_px: int = Field(default=44, ge=16, le=4096)
     """Smallest face looked for, in pixels of the picture."""
     min_face_share: Share = 0.1
     """Smallest face as a share of the picture's height; the larger of both counts."""
@@ -144,6 +154,8 @@ class DetectConfig(Section):
     """At most so many at a time, the largest first."""
     largest_only: bool = False
     """Only the largest face counts."""
+    model: Path = Field(default_factory=bundled_verifier)
+    """The .tflite file of the network that tells faces from the rest, with its sidecar .json."""
     exclude: tuple[Zone, ...] = ()
     """Zones to leave out: [x, y, width, height] as shares of the picture; a face whose centre lies in one is ignored."""
 
@@ -152,12 +164,12 @@ class TrackConfig(Section):
     """When a detection is believed, and how long a face is held without one."""
 
     confirm_hits: int = Field(default=2, ge=1, le=20)
-    """Detections before a face gets its id; one on which the two cascades don't agree counts half."""
+    """Detections before a face gets its id."""
     confirm_within: int = Field(default=4, ge=1, le=40)
     """... within so many looks."""
     probe_s: Seconds = 0.4
     """A known face is looked for again after this long; one that was missed, at every look."""
-    hold_s: Seconds = 1.0
+    hold_s: Seconds = 0.7
     """How long a face is held that is neither found nor can be followed."""
     follow_s: Seconds = 8.0
     """How long a face is held that is not found but can be followed, such as a turned head."""
@@ -178,7 +190,7 @@ class CadenceConfig(Section):
     """The floor, also when the board is hot or nothing moves."""
     full_scan_s: Seconds = 5.0
     """The whole picture is scanned at least this often while something moves."""
-    search_share: float = Field(default=0.1, gt=0.0, le=1000.0)
+    search_share: float = Field(default=0.3, gt=0.0, le=1000.0)
     """How much of the picture is searched for new faces in one look: 1 is all of it at every size."""
     classify_s: Seconds = 0.4
     """A settled face is classified again after this long; a new or changing one sooner."""

@@ -13,6 +13,7 @@ import numpy as np
 from edgeemo.errors import RuntimeMissingError
 from edgeemo.search import STEP, Share
 from edgeemo.types import Box, Detection
+from edgeemo.verifier import FaceVerifier
 from edgeemo.view import View
 
 CASCADE_DIRS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/opencv/haarcascades"))
@@ -32,15 +33,11 @@ class Effort(NamedTuple):
     step: float
 
 
-GLIMPSE = Effort(22, 1.1)
-"""For a face that is known: 0.1 to 0.2 ms; finds 73 to 100 % of what GAZE finds."""
+GLIMPSES = (Effort(22, 1.15), Effort(26, 1.15))
+"""Of the quick and the fine cascade: two sizes, 0.1 to 0.2 ms."""
 
-GAZE = Effort(40, 1.05)
-"""For a face that is not: 1 ms a cascade, and no window missed."""
-
-
-PLAIN = 3
-"""Windows in which each cascade has to see a face at a glimpse for it to need no closer look."""
+LIKELY = 0.5
+"""Likelihood from which a place counts as a face."""
 
 
 def load_cascade(name: str) -> cv2.CascadeClassifier:
@@ -69,19 +66,19 @@ def _load(path: Path) -> cv2.CascadeClassifier:
 
 
 class HaarDetector:
-    """Finds frontal faces, upright or tilted. Not for use from several threads at once."""
+    """Finds faces, upright or tilted. Not for use from several threads at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, verifier: FaceVerifier) -> None:
         # One thread for all of OpenCV: its pool costs more than it brings on pictures this small,
         # and would fight with the interpreter's.
         cv2.setNumThreads(1)
-        self._fine = load_cascade("frontalface_default")
-        self._quick = load_cascade("frontalface_alt2")
+        self._verifier = verifier
+        self._cascades = load_cascade("frontalface_alt2"), load_cascade("frontalface_default")
 
     def propose(self, view: View, share: Share) -> list[Box]:
         """Places in a share of the picture that may hold a face: every raw hit, those of one merged."""
         region, side, angle, is_fine = share
-        cascade = self._fine if is_fine else self._quick
+        cascade = self._cascades[is_fine]
         window = cascade.getOriginalWindowSize()[0]
         around = _around(region, angle)
         size = (round(around.w * window / side), round(around.h * window / side))
@@ -94,33 +91,32 @@ class HaarDetector:
         boxes = [_place(Box(*map(float, hit)), size, around, angle) for hit in hits]
         return [box for box in _merge(boxes) if _holds(region, box)]
 
-    def confirm(self, view: View, box: Box, angle: float) -> Detection | None:
-        """Look for a face not known yet near `box`, closely unless it is plain.
+    def examine(self, view: View, box: Box, angle: float) -> Detection | None:
+        """Look closely for one face near `box`, tilted by about `angle` degrees.
 
-        The detection's `score` is 1 if both cascades found it, 0.5 if only one did.
+        Where a cascade sees it, its box is taken over; whether it is a face is up to the verifier,
+        whose likelihood is the detection's `score`. So a face that is turned too far for the
+        cascades stays in sight, in the box that it was followed to.
         """
-        cascades = (self._quick, self._fine)
-        hits = [self._look(cascade, view, box, angle, GLIMPSE) for cascade in cascades]
-        if min(map(len, hits)) < PLAIN:
-            hits = [self._look(cascade, view, box, angle, GAZE) for cascade in cascades]
-        found = [_mean(h) for h in hits if h]
-        return Detection(_mean(found), len(found) / len(hits), angle) if found else None
-
-    def recognise(self, view: View, box: Box, angle: float) -> Detection | None:
-        """Look for a known face near `box`: at a glimpse, and closely only if that finds nothing."""
-        for cascade, effort in ((self._quick, GLIMPSE), (self._fine, GAZE)):
-            if hits := self._look(cascade, view, box, angle, effort):
-                return Detection(_mean(hits), 1.0, angle)
-        return None
+        box = self._centred(view, box, angle)
+        likelihood = self._verifier.likelihood(view, box, angle)
+        return Detection(box, likelihood, angle) if likelihood >= LIKELY else None
 
     def refind(self, view: View, box: Box, angle: float) -> Detection | None:
         """Look for a known face that was lost near `box`, which may be a side's length away by now."""
         for factor in (1.0, 1 / STEP, STEP):
             share = Share(box.grow(1.0).clip(*view.size), box.w * factor, angle, is_fine=False)
             for place in self.propose(view, share):
-                if found := self.recognise(view, place, angle):
+                if found := self.examine(view, place, angle):
                     return found
         return None
+
+    def _centred(self, view: View, box: Box, angle: float) -> Box:
+        """The box as the first cascade that sees a face in it would draw it; else as it is."""
+        for cascade, glimpse in zip(self._cascades, GLIMPSES, strict=True):
+            if hits := self._look(cascade, view, box, angle, glimpse):
+                return _mean(hits)
+        return box
 
     def _look(
         self, cascade: cv2.CascadeClassifier, view: View, box: Box, angle: float, effort: Effort

@@ -14,6 +14,14 @@ NOISE = 8
 """Levels (of 255) by which a cell must differ. A cell averages 64 pixels or more, so that sensor
 noise of 20 levels is 2.5 in it."""
 
+LEAST = 4
+"""... in a dark picture, where everything differs less but noise."""
+FULL = 200.0
+"""Brightest level of a picture that is not dark."""
+
+TOUCH = 2
+"""Cells that have to differ: a smile on a small face changes three or four, noise now and then one."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
@@ -28,8 +36,8 @@ class Motion:
         return float(np.count_nonzero(self.cells)) / self.cells.size
 
     def touches(self, box: Box) -> bool:
-        """Whether anything has changed inside a box."""
-        return bool(self.cells[self._inside(box)].any())
+        """Whether something has changed inside a box: TOUCH cells at least."""
+        return int(np.count_nonzero(self.cells[self._inside(box)])) >= TOUCH
 
     def without(self, boxes: Iterable[Box]) -> Motion:
         """What has changed outside of all boxes."""
@@ -74,7 +82,7 @@ class MotionGate:
             return Motion(np.ones(glance.shape, np.bool_), size)
         # The difference of unsigned numbers wraps; the larger less the smaller does not.
         difference = np.maximum(glance, self._reference) - np.minimum(glance, self._reference)
-        return Motion(difference > NOISE, size)
+        return Motion(difference > max(LEAST, NOISE * min(float(glance.max()) / FULL, 1.0)), size)
 
     def accept(self, glance: Picture) -> None:
         """Take a glance as the one that was looked at."""

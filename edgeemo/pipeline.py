@@ -17,8 +17,9 @@ from edgeemo.flow import follow
 from edgeemo.mood import Mood
 from edgeemo.motion import Motion, MotionGate
 from edgeemo.search import Search
-from edgeemo.tracker import MIN_IOU, Place, Tracker
+from edgeemo.tracker import Place, Tracker, same_place
 from edgeemo.types import Box, Detection, EmotionEvent, Face, Frame, Picture, Scores, Track
+from edgeemo.verifier import FaceVerifier
 from edgeemo.view import View
 
 
@@ -153,9 +154,9 @@ class Pipeline:
         others: list[Detection] = []
         for face, box, angle, is_lost in self._tracker.probes(at):
             if face is not None:
-                look = self._detector.refind if is_lost else self._detector.recognise
+                look = self._detector.refind if is_lost else self._detector.examine
                 found[face] = look(view, box, angle)
-            elif detection := self._detector.confirm(view, box, angle):
+            elif detection := self._detector.examine(view, box, angle):
                 others.append(detection)
         return found, others
 
@@ -167,9 +168,9 @@ class Pipeline:
         found: list[Detection] = []
         for share in self._quest.take(at, self._smallest(), budget):
             for box in self._detector.propose(view, share):
-                if any(box.iou(other) > MIN_IOU for other in known) or self._is_excluded(box):
+                if any(same_place(box, other) for other in known) or self._is_excluded(box):
                     continue
-                if detection := self._detector.confirm(view, box, share.angle):
+                if detection := self._detector.examine(view, box, share.angle):
                     found.append(detection)
                     known.append(detection.box)
         return found
@@ -240,22 +241,24 @@ LOOK_AT_EVERYTHING: Mapping[str, float] = {
 def build_pipeline(
     config: Config,
     classifier: Classifier | None = None,
+    verifier: FaceVerifier | None = None,
     *,
     thorough: bool = False,
     exhaustive: bool = False,
-    clock: Callable[[], float] = time.perf_counter,
     ids: Iterator[int] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Pipeline:
     """Put a pipeline together.
 
     Args:
         config: the settings.
         classifier: the network; None for the one that `config.model` names.
+        verifier: what tells faces from the rest; None for the one that `config.detect` names.
         thorough: for stills, each of them seen once: looked at from all sides, nothing skipped,
             every face believed at once. `reset` stands between two pictures.
         exhaustive: for comparison: every frame scanned in full, every face classified.
-        clock: seconds, for the times of the stages; `time.process_time` measures CPU.
         ids: where faces get their ids from, for a pipeline that takes over from another.
+        clock: seconds, for the times of the stages; `time.process_time` measures CPU.
 
     Raises:
         ModelError: the model can't be used.
@@ -271,7 +274,7 @@ def build_pipeline(
         gate=MotionGate(),
         quest=Search(config.cadence.full_scan_s),
         cadence=Cadence(config.cadence),
-        detector=HaarDetector(),
+        detector=HaarDetector(verifier or _load_verifier(config)),
         tracker=Tracker(
             config.track, 1 if config.detect.largest_only else config.detect.max_faces, ids
         ),
@@ -286,6 +289,13 @@ def _load_classifier(config: Config) -> Classifier:
     from edgeemo.classifier import TFLiteClassifier  # late: tests inject one without a runtime
 
     return TFLiteClassifier(config.model)
+
+
+def _load_verifier(config: Config) -> FaceVerifier:
+    from edgeemo.classifier import TFLiteClassifier  # late, as above
+
+    model = config.model.model_copy(update={"path": config.detect.model})
+    return FaceVerifier(TFLiteClassifier(model))
 
 
 def _changed(config: Config, section: str, values: Mapping[str, float]) -> Config:

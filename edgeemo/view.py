@@ -45,29 +45,13 @@ class View:
         size = GLANCE_WIDTH, max(1, round(height * share))
         # Linear, then 2x2 means: every cell averages sixteen pixels, at a third of the full price.
         twice = cv2.resize(self._source, (2 * size[0], 2 * size[1]))
-        return np.asarray(
-            cv2.resize(to_grey(np.asarray(twice, np.uint8)), size, interpolation=cv2.INTER_AREA),
-            np.uint8,
-        )
+        grey = to_grey(np.asarray(twice, np.uint8))
+        return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def patch(self, box: Box, size: tuple[int, int], angle: float = 0.0) -> Picture:
         """`box` turned upright by `angle` degrees, at `size` (width, height), grey; black outside."""
         octave = max(0, math.floor(math.log2(max(box.w * self._scale / size[0], 1.0))))
-        part = box.scale(self._scale / 2**octave)
-        fx, fy = part.w / size[0], part.h / size[1]
-        cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        x, y = part.center
-        across, down = size[0] / 2, size[1] / 2
-        to_picture = np.array(
-            [
-                [fx * cos, -fy * sin, x - fx * cos * across + fy * sin * down],
-                [fx * sin, fy * cos, y - fx * sin * across - fy * cos * down],
-            ]
-        )
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(
-            cv2.warpAffine(self._octave(octave), to_picture, size, flags=flags), np.uint8
-        )
+        return turned(self._octave(octave), box.scale(self._scale / 2**octave), size, angle)
 
     def _octave(self, index: int) -> Picture:
         if not self._octaves:
@@ -77,16 +61,40 @@ class View:
         return self._octaves[index]
 
     def _brightened(self, grey: Picture) -> Picture:
-        brightest = float(
-            np.partition(self.glance.ravel(), -(self.glance.size // 100))[
-                -(self.glance.size // 100)
-            ]
-        )
+        """The picture made brighter if all but a hundredth of it is dim."""
+        levels = np.sort(self.glance, axis=None)
+        brightest = float(levels[-(1 + levels.size // 100)])
         if brightest >= DIM:
             return grey
-        return np.asarray(
-            cv2.convertScaleAbs(grey, alpha=min(BRIGHT / max(brightest, 1.0), MAX_GAIN)), np.uint8
-        )
+        gain = min(BRIGHT / max(brightest, 1.0), MAX_GAIN)
+        return np.asarray(cv2.convertScaleAbs(grey, alpha=gain), np.uint8)
+
+
+def turned(
+    picture: Picture,
+    box: Box,
+    size: tuple[int, int],
+    angle: float,
+    border: int = cv2.BORDER_CONSTANT,
+) -> Picture:
+    """`box` of a grey picture, turned upright by `angle` degrees, at `size` (width, height).
+
+    `border` is OpenCV's code for what lies outside of the picture; black if not said otherwise.
+    """
+    fx, fy = box.w / size[0], box.h / size[1]
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    x, y = box.center
+    across, down = size[0] / 2, size[1] / 2
+    to_picture = np.array(
+        [
+            [fx * cos, -fy * sin, x - fx * cos * across + fy * sin * down],
+            [fx * sin, fy * cos, y - fx * sin * across - fy * cos * down],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(picture, to_picture, size, flags=flags, borderMode=border), np.uint8
+    )
 
 
 def _halve(picture: Picture) -> Picture:

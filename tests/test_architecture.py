@@ -20,7 +20,7 @@ FLOORS = (
     {"configfile", "preprocess"},
     # 2: decisions, pure
     {"messages", "motion", "power", "standing", "state", "telemetry", "tracker"},
-    {"cadence", "events", "homeassistant", "mood"},
+    {"cadence", "events", "homeassistant", "mood", "search"},
     {"commands"},
     # 3: edges, one outside thing each, then those built on others
     {
@@ -37,7 +37,7 @@ FLOORS = (
         ),
         *("annotate", "classifier", "demobroker", "sources", "view"),
     },
-    {"broker", "capture", "outbox", "search", "flow", "nobroker"},
+    {"broker", "capture", "outbox", "verifier", "flow", "nobroker"},
     {"connection", "courier", "detector", "visit"},
     {"brokerprobe", "brokerwatch", "mqtt"},
     # 4: the order of work

@@ -32,6 +32,7 @@ HEAD = """\
 COMPUTED = {
     "device": "this machine's host name",
     "state_dir": "$STATE_DIRECTORY under systemd, else ~/.local/state/edgeemo",
+    "detect.model": "the one that comes with edgeemo",
     "model.path": "the model that comes with edgeemo",
 }
 
