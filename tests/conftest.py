@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from edgeemo.annotate import ClipCanvas, PictureCanvas
 from edgeemo.sources.demo import Stage
 
+# How long an example takes says more about what else the machine does than about the code.
+hypothesis.settings.register_profile("edgeemo", deadline=None)
+hypothesis.settings.load_profile("edgeemo")
+
+HAS_TENSORFLOW = importlib.util.find_spec("keras") is not None
+TRAINING = ["test_augment.py", "test_evaluate.py", "test_train.py", "test_train_parts.py"]
+collect_ignore = [] if HAS_TENSORFLOW else TRAINING
+
 CLIP_SIZE = (480, 270)
 CLIP_FPS = 10
 CLIP_S = 16.0
+
+
+def pytest_report_header() -> str | None:
+    """What is left out of this run, so that nobody takes it for the whole."""
+    return None if HAS_TENSORFLOW else f"without TensorFlow, left out: {', '.join(TRAINING)}"
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,10 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from broker import wait_until
 from realparts import missing, require
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -83,17 +83,13 @@ class Machine:
         target.write_text(content, encoding="utf-8")
 
 
-def wait_until(is_true: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
-    """Poll what another process does.
+def until(is_true: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
+    """Wait for something of another process or machine, with the patience that these need.
 
     Raises:
         AssertionError: it is not so after `timeout_s` seconds.
     """
-    deadline = time.monotonic() + timeout_s
-    while not is_true():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        # Nothing tells when a state of systemd changes, so a poll has to pause.
-        time.sleep(0.1)
+    wait_until(is_true, timeout_s, what)
 
 
 @contextlib.contextmanager
@@ -195,7 +191,7 @@ def _leader_of(nspawn: int, console: Path) -> int:
         return bool(leader) and _state(leader) in ("running", "degraded")
 
     try:
-        wait_until(is_up, "systemd has booted", BOOT_S)
+        until(is_up, "systemd has booted", BOOT_S)
     except AssertionError:
         missing(
             f"systemd-nspawn does not boot here: {console.read_text('utf-8', 'replace')[-2000:]}"

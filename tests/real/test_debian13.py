@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from real.broker import HOST, Listener, mosquitto
-from real.machine import ROOT, SOURCE, Machine, booted_root, wait_until
+from broker import Mosquitto, listening
+from real.machine import ROOT, SOURCE, Machine, booted_root, until
 from real.userland import bootstrap
 from realparts import require
 
@@ -44,13 +45,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listener]:
-    """Who hears all that is said to a broker; `port` is the broker's."""
-    with mosquitto(tmp_path_factory.mktemp("broker")) as port:
-        hearing = Listener(port)
-        yield hearing
-        hearing.close()
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker on loopback, which the machine shares."""
+    with Mosquitto(tmp_path) as running:
+        yield running
 
 
 def test_debian13_installs_from_a_wheelhouse(machine: Machine) -> None:
@@ -62,14 +61,13 @@ def test_debian13_installs_from_a_wheelhouse(machine: Machine) -> None:
     assert "==> installed. Next:" in output
 
 
-def test_debian13_runs_the_service(machine: Machine, listener: Listener) -> None:
+def test_debian13_runs_the_service(machine: Machine, broker: Mosquitto) -> None:
     """The unit's every key is known, and events reach the broker."""
-    machine.write(
-        "/etc/edgeemo/config.yaml",
-        f"device: attic\ncamera:\n  source: demo\nmqtt:\n  host: {HOST}\n  port: {listener.port}\n",
-    )
-    machine.run("systemctl", "start", UNIT)
-    wait_until(lambda: listener.all("edgeemo/attic/camera/event"), "an event")
+    mqtt = f"mqtt:\n  host: 127.0.0.1\n  port: {broker.port}\n"
+    machine.write("/etc/edgeemo/config.yaml", f"device: attic\ncamera:\n  source: demo\n{mqtt}")
+    with listening(broker.port) as listener:
+        machine.run("systemctl", "start", UNIT)
+        until(lambda: listener.payloads("edgeemo/attic/camera/event"), "an event")
     journal = machine.journal(UNIT)
     assert "Unknown key" not in journal
     assert "XNNPACK delegate" in journal

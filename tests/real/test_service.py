@@ -6,11 +6,13 @@ before it ended.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from real.broker import HOST, Listener, mosquitto
-from real.machine import SOURCE, Machine, booted_machine, wait_until
+from broker import Listener, Mosquitto, listening
+from real.machine import SOURCE, Machine, booted_machine, until
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("machine")]
 
@@ -33,24 +35,45 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A broker's port."""
-    with mosquitto(tmp_path_factory.mktemp("broker")) as listening:
-        yield listening
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """A broker on loopback, which the machine shares."""
+    with Mosquitto(tmp_path_factory.mktemp("broker")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def listener(port: int) -> Iterator[Listener]:
+def listener(broker: Mosquitto) -> Iterator[Listener]:
     """Who hears all that the service says."""
-    hearing = Listener(port)
-    yield hearing
-    hearing.close()
+    with listening(broker.port) as hearing:
+        yield hearing
 
 
 @pytest.fixture(scope="module")
-def settings(port: int) -> str:
+def settings(broker: Mosquitto) -> str:
     """A configuration with the demo as camera and the broker."""
-    return f"device: attic\ncamera:\n  source: demo\nmqtt:\n  host: {HOST}\n  port: {port}\n"
+    mqtt = f"mqtt:\n  host: 127.0.0.1\n  port: {broker.port}\n"
+    return f"device: attic\ncamera:\n  source: demo\n{mqtt}"
+
+
+def events(listener: Listener) -> list[dict[str, Any]]:
+    """Every event so far."""
+    return [json.loads(payload) for payload in listener.payloads(f"{BASE}/event")]
+
+
+def await_more_events(listener: Listener) -> None:
+    """Wait for the next event: the service works."""
+    before = len(events(listener))
+    until(lambda: len(events(listener)) > before, "another event")
+
+
+def latest(listener: Listener, topic: str) -> str | None:
+    """The last payload of a topic; None if there was none."""
+    return next(reversed(listener.payloads(topic)), None)
+
+
+def command(listener: Listener, payload: str) -> None:
+    """Switch the camera, as Home Assistant would."""
+    listener.client.publish(f"{BASE}/enabled/set", payload, qos=1).wait_for_publish(10)
 
 
 def main_pid(machine: Machine) -> str:
@@ -89,10 +112,10 @@ def test_service_starts_and_publishes_events(
     machine.write(CONFIG, settings)
     machine.run("systemctl", "start", UNIT)
     assert machine.show(UNIT, "ActiveState") == "active"
-    wait_until(lambda: len(listener.all(f"{BASE}/event")) >= 2, "two events")
-    assert listener.objects(f"{BASE}/event")[0]["event_type"] == "appeared"
-    assert listener.last("edgeemo/attic/status") == "online"
-    assert listener.last(f"{BASE}/availability") == "online"
+    until(lambda: len(events(listener)) >= 2, "two events")
+    assert events(listener)[0]["event_type"] == "appeared"
+    assert latest(listener, "edgeemo/attic/status") == "online"
+    assert latest(listener, f"{BASE}/availability") == "online"
 
 
 def test_service_shows_what_it_sees(machine: Machine) -> None:
@@ -134,10 +157,11 @@ def test_service_reads_its_settings_again(
     """`systemctl reload` takes up what can change, in the same process."""
     pid = main_pid(machine)
     machine.write(CONFIG, settings + "publish:\n  telemetry_s: 1\n")
-    before = len(listener.all("edgeemo/attic/telemetry"))
+    before = len(listener.payloads("edgeemo/attic/telemetry"))
     machine.run("systemctl", "reload", UNIT)
-    wait_until(
-        lambda: len(listener.all("edgeemo/attic/telemetry")) >= before + 3, "telemetry a second"
+    until(
+        lambda: len(listener.payloads("edgeemo/attic/telemetry")) >= before + 3,
+        "telemetry a second",
     )
     assert main_pid(machine) == pid
 
@@ -149,9 +173,9 @@ def test_service_keeps_its_settings_when_the_new_ones_are_bad(
     pid = main_pid(machine)
     machine.write(CONFIG, "camera:\n  sauce: demo\n")
     machine.run("systemctl", "reload", UNIT)
-    wait_until(lambda: "did you mean source" in machine.journal(UNIT), "the mistake is named")
-    before = len(listener.all("edgeemo/attic/telemetry"))
-    wait_until(lambda: len(listener.all("edgeemo/attic/telemetry")) > before, "it goes on")
+    until(lambda: "did you mean source" in machine.journal(UNIT), "the mistake is named")
+    before = len(listener.payloads("edgeemo/attic/telemetry"))
+    until(lambda: len(listener.payloads("edgeemo/attic/telemetry")) > before, "it goes on")
     assert main_pid(machine) == pid
 
 
@@ -160,16 +184,15 @@ def test_service_stays_paused_over_a_restart(
 ) -> None:
     """A pause closes the camera, clears the state and outlives a restart; then it looks again."""
     machine.write(CONFIG, settings)
-    listener.say(f"{BASE}/enabled/set", "OFF")
-    wait_until(lambda: listener.last(f"{BASE}/enabled") == "OFF", "the pause is confirmed")
+    command(listener, "OFF")
+    until(lambda: latest(listener, f"{BASE}/enabled") == "OFF", "the pause is confirmed")
     machine.run("systemctl", "restart", UNIT)
     assert machine.show(UNIT, "ActiveState") == "active"
-    events = len(listener.all(f"{BASE}/event"))
-    assert listener.objects(f"{BASE}/state")[-1]["count"] == 0
-    assert listener.last(f"{BASE}/enabled") == "OFF"
-    listener.say(f"{BASE}/enabled/set", "ON")
-    wait_until(lambda: len(listener.all(f"{BASE}/event")) > events, "events again")
-    assert listener.last(f"{BASE}/enabled") == "ON"
+    assert json.loads(latest(listener, f"{BASE}/state") or "")["count"] == 0
+    assert latest(listener, f"{BASE}/enabled") == "OFF"
+    command(listener, "ON")
+    await_more_events(listener)
+    assert latest(listener, f"{BASE}/enabled") == "ON"
 
 
 def test_service_is_restarted_when_it_hangs(machine: Machine, listener: Listener) -> None:
@@ -179,12 +202,11 @@ def test_service_is_restarted_when_it_hangs(machine: Machine, listener: Listener
     machine.run("systemctl", "restart", UNIT)
     pid = main_pid(machine)
     machine.run("systemctl", "kill", "--signal=STOP", UNIT)
-    wait_until(lambda: machine.show(UNIT, "NRestarts") == "1", "the restart")
-    wait_until(lambda: machine.show(UNIT, "ActiveState") == "active", "it is active again")
+    until(lambda: machine.show(UNIT, "NRestarts") == "1", "the restart")
+    until(lambda: machine.show(UNIT, "ActiveState") == "active", "it is active again")
     assert main_pid(machine) != pid
     assert f"Watchdog timeout (limit {WATCHDOG_S}s)!" in machine.journal(UNIT)
-    events = len(listener.all(f"{BASE}/event"))
-    wait_until(lambda: len(listener.all(f"{BASE}/event")) > events, "events again")
+    await_more_events(listener)
 
 
 def test_service_is_fed_by_work_alone(machine: Machine) -> None:
@@ -202,7 +224,7 @@ def test_service_waits_for_a_camera_that_is_not_there(
     machine.write(CONFIG, settings.replace("demo", "/dev/video99"))
     machine.run("systemctl", "restart", UNIT)
     pid = main_pid(machine)
-    wait_until(lambda: listener.last(f"{BASE}/availability") == "offline", "the camera is away")
+    until(lambda: latest(listener, f"{BASE}/availability") == "offline", "the camera is away")
     machine.run("sleep", str(2 * WATCHDOG_S))
     assert (machine.show(UNIT, "ActiveState"), main_pid(machine)) == ("active", pid)
     assert "video99" in machine.show(UNIT, "StatusText") + machine.journal(UNIT, "-n", "20")
@@ -233,10 +255,10 @@ def test_template_runs_a_second_camera(machine: Machine, listener: Listener, set
     machine.write("/etc/edgeemo/hall.yaml", settings.replace("attic", "ignored"))
     machine.run("systemctl", "start", "edgeemo@hall.service")
     device = machine.run("hostname", "-s").strip() + "-hall"
-    wait_until(lambda: listener.last(f"edgeemo/{device}/status") == "online", "the instance")
+    until(lambda: latest(listener, f"edgeemo/{device}/status") == "online", "the instance")
     assert machine.run("ls", "/var/lib/edgeemo").split().count("hall") == 1
     machine.run("systemctl", "stop", "edgeemo@hall.service")
-    assert listener.last(f"edgeemo/{device}/status") == "offline"
+    assert latest(listener, f"edgeemo/{device}/status") == "offline"
 
 
 def test_upgrade_changes_over_to_a_new_environment(
@@ -255,8 +277,7 @@ def test_upgrade_changes_over_to_a_new_environment(
     assert old in machine.run("ls", "/opt/edgeemo")
     assert machine.run("cat", CONFIG) == settings
     assert machine.run("tail", "-n1", f"{CONFIG}.new") == "# A remark.\n"
-    events = len(listener.all(f"{BASE}/event"))
-    wait_until(lambda: len(listener.all(f"{BASE}/event")) > events, "events again")
+    await_more_events(listener)
 
 
 def test_upgrade_that_fails_its_check_leaves_the_old_one_running(machine: Machine) -> None:
@@ -285,14 +306,13 @@ def test_upgrade_that_does_not_start_is_taken_back(machine: Machine, listener: L
     assert f"{before} is in use again" in output
     assert environment_in_use(machine) == before
     assert machine.show(UNIT, "ActiveState") == "active"
-    events = len(listener.all(f"{BASE}/event"))
-    wait_until(lambda: len(listener.all(f"{BASE}/event")) > events, "events again")
+    await_more_events(listener)
 
 
 def test_uninstaller_leaves_settings_and_state(machine: Machine, listener: Listener) -> None:
     """Without --purge only what a person may want again is left, and it is root's."""
     machine.run("bash", "/opt/edgeemo/current/share/edgeemo/uninstall.sh")
-    assert listener.last("edgeemo/attic/status") == "offline"
+    assert latest(listener, "edgeemo/attic/status") == "offline"
     assert left_over(machine) == {
         "/etc/edgeemo",
         "/var/lib/edgeemo",
