@@ -9,6 +9,10 @@ from edgeemo.config import PublishConfig
 from edgeemo.types import EmotionEvent, EventKind, Face
 
 
+ROUNDING_S = 1e-6
+"""Instants are floats: two of them an interval apart may seem to be a hair closer."""
+
+
 @dataclass(slots=True)
 class _Told:
     """One face as the world knows it: the label it was told, since when, and the last look at it."""
@@ -17,6 +21,7 @@ class _Told:
     label_since: float
     face: Face
     seen_at: float
+    changed_at: float = float("-inf")
 
 
 class EventDiff:
@@ -54,7 +59,7 @@ class EventDiff:
             yield _event(EventKind.APPEARED, face, size, at)
             return
         told.face, told.seen_at = face, at
-        if face.label != told.label and at - told.label_since >= self._interval_s:
+        if face.label != told.label and at - told.changed_at >= self._interval_s - ROUNDING_S:
             yield self._changed(told, size, at)
 
     def _left(self, told: _Told, size: tuple[int, int], at: float) -> Iterator[EmotionEvent]:
@@ -65,7 +70,7 @@ class EventDiff:
 
     def _changed(self, told: _Told, size: tuple[int, int], at: float) -> EmotionEvent:
         event = _event(EventKind.CHANGED, told.face, size, at, told.label, at - told.label_since)
-        told.label, told.label_since = told.face.label, at
+        told.label, told.label_since, told.changed_at = told.face.label, at, at
         return event
 
 

@@ -106,7 +106,9 @@ def train(model: Any, pictures: Picture, is_face: NDArray[np.bool_], epochs: int
     batch = 256
     steps = epochs * (len(pictures) // batch)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     labels = np.where(is_face, 0, 1)
     model.fit(normalized(pictures), labels, batch_size=batch, epochs=epochs, verbose=2)
 
