@@ -145,6 +145,28 @@ def test_verify_runs_on_every_runtime(int8: bytes) -> None:
     assert any(name.startswith("ai-edge-litert ") for name in names)
 
 
+LIAR = """
+import sys
+import numpy as np
+outputs = np.full((len(np.load(sys.argv[3])), 5), -128, np.int8)
+outputs[:, 0] = 127
+np.save(sys.argv[4], outputs)
+print("liar 1.0")
+"""
+
+
+def test_verify_refuses_a_runtime_that_computes_something_else(int8: bytes, tmp_path: Path) -> None:
+    """A Python whose runtime is always sure of the first label."""
+    (tmp_path / "liar.py").write_text(LIAR)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path / "liar.py"}" "$@"\n')
+    python.chmod(0o755)
+    with pytest.raises(
+        RuntimeMismatchError, match=r"^liar 1\.0 computes something else than LiteRT"
+    ):
+        verify(Int8Model(int8), inputs(20), [python])
+
+
 def test_verify_refuses_a_file_that_does_not_run(int8: bytes) -> None:
     """A model file that was cut off."""
     model = Int8Model(int8)
@@ -188,8 +210,7 @@ def test_compare_counts_by_label() -> None:
 
 def test_better_order_finds_labels_that_were_exchanged() -> None:
     """The model's answers 0 and 2 stand for each other; a model that is right gets no other order."""
-    truth = np.array([0, 0, 1, 1, 2, 2])
-    swapped = compare(answers([2, 2, 1, 1, 0, 0], 3), answers([2, 2, 1, 1, 0, 0], 3), truth, "abc")
-    assert better_order(swapped.source) == ("c", "b", "a")
-    right = compare(answers([0, 0, 1, 1, 2, 2], 3), answers([0, 0, 1, 1, 2, 2], 3), truth, "abc")
-    assert better_order(right.source) is None
+    truth = np.tile([0, 0, 1, 1, 2, 2], 20)
+    swapped, right = answers(list(2 - truth), 3), answers(list(truth), 3)
+    assert better_order(compare(swapped, swapped, truth, "abc").source) == ("c", "b", "a")
+    assert better_order(compare(right, right, truth, "abc").source) is None

@@ -15,8 +15,10 @@ from operators import layers_of
 
 from edgeemo.quant import Float, Quantization
 
-ORDER_GAIN = 0.2
-"""Labels are called out of order when another order makes this share of the answers right."""
+ORDER_GAIN = 0.05
+"""Labels are called out of order when another order makes so much more of the answers right,"""
+CHANCE = 2.0
+"""and this, divided by the root of the number of answers, which a lucky order may gain."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def better_order(found: Figures) -> tuple[str, ...] | None:
         right += int(found.confusion[true, answer])
         shares[true, :] = shares[:, answer] = -1.0
     gained = right / found.n - found.accuracy
-    return tuple(order) if gained > ORDER_GAIN else None
+    return tuple(order) if gained > max(ORDER_GAIN, CHANCE / found.n**0.5) else None
 
 
 OUTPUT = "the output"
