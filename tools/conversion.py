@@ -49,12 +49,17 @@ def convert(order: Order, say: Callable[[str], None]) -> Conversion:
     feed, judge = _pictures(order, network, journal)
     ranges = _ranges(order, network, judge)
     drafted = draft(order, network, _chosen(order, ranges, journal))
-    done = _quantize(order, network, drafted, feed, judge)
+    model = Int8Model(to_int8(network, feed.inputs(drafted)))
+    checked = verify(model, judge.inputs(drafted, 0, CHECKED_PICTURES), order.pythons)
+    done = _judged(order, network, model, drafted, feed, judge)
+    done = replace(done, ranges=ranges, runtimes=checked.passed)
+    for name in checked.unusable:
+        journal.warn(f"{name} is installed, but does not work with numpy {np.__version__}")
     _report_answers(done, journal)
     if done.comparison.drop > order.max_drop:
         done = _with_layers(done, network, judge, journal)
         _refuse_loss(order, done.comparison)
-    done = replace(done, ranges=ranges, journal=tuple(journal.lines))
+    done = replace(done, journal=tuple(journal.lines))
     contents = done.model, done.sidecar.to_json().encode(), report.page(done).encode()
     write_together(dict(zip(order.files, contents, strict=True)))
     return done
@@ -109,11 +114,14 @@ def _chosen(order: Order, ranges: tuple[Candidate, ...], journal: Journal) -> Ra
     return order.value_range
 
 
-def _quantize(
-    order: Order, network: FloatNetwork, drafted: Sidecar, feed: Sample, judge: Sample
+def _judged(
+    order: Order,
+    network: FloatNetwork,
+    model: Int8Model,
+    drafted: Sidecar,
+    feed: Sample,
+    judge: Sample,
 ) -> Conversion:
-    model = Int8Model(to_int8(network, feed.inputs(drafted)))
-    runtimes = verify(model, judge.inputs(drafted, 0, CHECKED_PICTURES), order.pythons)
     outputs = judge.answers(network.predict, drafted)
     raw = drafted.model_copy(update={"logits": not are_probabilities(outputs)})
     sidecar = raw.model_copy(update={"temperature": _temperature(order, model, raw, feed)})
@@ -124,8 +132,7 @@ def _quantize(
         order.labels,
     )
     sidecar = finish(sidecar, order, model.content, found, len(feed))
-    used = operators(model.content)
-    return Conversion(model.content, sidecar, found, (), used, runtimes, (), ())
+    return Conversion(model.content, sidecar, found, operators(model.content))
 
 
 def _temperature(order: Order, model: Int8Model, raw: Sidecar, feed: Sample) -> float:

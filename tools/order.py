@@ -72,11 +72,11 @@ class Conversion:
     model: bytes
     sidecar: Sidecar
     comparison: Comparison
-    ranges: tuple[Candidate, ...]
     operators: tuple[Operator, ...]
-    runtimes: tuple[str, ...]
-    layers: tuple[LayerError, ...]
-    journal: tuple[str, ...]
+    ranges: tuple[Candidate, ...] = ()
+    runtimes: tuple[str, ...] = ()
+    layers: tuple[LayerError, ...] = ()
+    journal: tuple[str, ...] = ()
 
 
 class Journal:

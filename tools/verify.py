@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import run_tflite
@@ -41,24 +41,35 @@ class Int8Model:
         return self._output.dequantize(self._runtime.run(self.content, self.quantize(inputs)))
 
 
-def verify(model: Int8Model, inputs: Float, pythons: Sequence[Path]) -> tuple[str, ...]:
-    """Run a model on every runtime here and in other Pythons; the names of those it passed on.
+class Checked(NamedTuple):
+    """Names of the runtimes that ran a model, and of those that can't run any here."""
+
+    passed: tuple[str, ...]
+    unusable: tuple[str, ...]
+
+
+def verify(model: Int8Model, inputs: Float, pythons: Sequence[Path]) -> Checked:
+    """Run a model on every runtime here and in other Pythons.
 
     Raises:
         RuntimeMismatchError: a runtime can't run it or differs from LiteRT beyond rounding.
     """
     raw = model.quantize(inputs)
-    found = {runtime.name: _run(runtime, model.content, raw) for runtime in run_tflite.runtimes()}
-    found |= dict(_run_elsewhere(python, model.content, raw) for python in pythons)
+    here = {runtime.name: _run(runtime, model.content, raw) for runtime in run_tflite.runtimes()}
+    elsewhere = dict(_run_elsewhere(python, model.content, raw) for python in pythons)
+    found = {name: rows for name, rows in (here | elsewhere).items() if rows is not None}
     reference, *_ = found.values()
     for name, outputs in found.items():
         _compare(name, outputs, reference)
-    return tuple(found)
+    return Checked(tuple(found), tuple(here.keys() - found.keys()))
 
 
-def _run(runtime: run_tflite.Runtime, model: bytes, raw: NDArray[Any]) -> NDArray[Any]:
+def _run(runtime: run_tflite.Runtime, model: bytes, raw: NDArray[Any]) -> NDArray[Any] | None:
+    """The raw outputs; None when the runtime was built for another numpy."""
     try:
         return runtime.run(model, raw)
+    except (SystemError, AttributeError, ImportError):
+        return None
     except (RuntimeError, ValueError) as error:
         raise RuntimeMismatchError(f"{runtime.name} can't run the result: {error}") from error
 
