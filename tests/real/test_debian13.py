@@ -68,9 +68,7 @@ def test_debian13_runs_the_service(machine: Machine, broker: Mosquitto) -> None:
     with listening(broker.port) as listener:
         machine.run("systemctl", "start", UNIT)
         until(lambda: listener.payloads("edgeemo/attic/camera/event"), "an event")
-    journal = machine.journal(UNIT)
-    assert "Unknown key" not in journal
-    assert "XNNPACK delegate" in journal
+    assert "Unknown key" not in machine.journal(UNIT)
 
 
 def test_debian13_pauses_longer_after_each_failure(machine: Machine) -> None:
