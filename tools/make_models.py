@@ -99,6 +99,7 @@ def _votes(plan: Plan, head: str) -> Path | None:
 
 def _convert(plan: Plan, head: str, margin: float) -> None:
     from conversion import convert
+    from hush import hushed
     from order import Order
     from value_range import Range
 
@@ -119,7 +120,8 @@ def _convert(plan: Plan, head: str, margin: float) -> None:
         overwrite=True,
         pythons=plan.pythons,
     )
-    convert(order, click.echo)
+    with hushed():
+        convert(order, click.echo)
 
 
 def _best_margin(plan: Plan, head: str) -> float:

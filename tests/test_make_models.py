@@ -1,0 +1,57 @@
+"""Both shipped models from real faces by one command."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from ferplus import COLUMNS
+from make_models import Plan, make
+
+from edgeemo.classifier import TFLiteClassifier
+from edgeemo.config import ModelConfig
+
+FER = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013"
+SIDE = 48
+
+
+def unpack(split: str, usage: str, count: int) -> list[tuple[list[object], list[str]]]:
+    """The first rows of a packed split as (row of Kaggle's csv, votes)."""
+    with (FER / f"{split}.csv").open(newline="") as file:
+        rows = [row for row, _ in zip(csv.DictReader(file), range(count), strict=False)]
+    sheet = cv2.imread(str(FER / rows[0]["sheet"]), cv2.IMREAD_GRAYSCALE)
+    assert sheet is not None
+    unpacked: list[tuple[list[object], list[str]]] = []
+    for row in rows:
+        y, x = divmod(int(row["cell"]), sheet.shape[1] // SIDE)
+        face = np.asarray(sheet[y * SIDE : (y + 1) * SIDE, x * SIDE : (x + 1) * SIDE])
+        pixels = " ".join(map(str, face.ravel()))
+        unpacked.append(([row["emotion"], pixels, usage], [row[c] for c in COLUMNS]))
+    return unpacked
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FER.is_dir(), reason="needs ../shared/data/fer2013")
+def test_make_trains_converts_and_measures_both(tmp_path: Path) -> None:
+    """After one epoch on few faces: two models that load, with their margin, accuracy and origin noted."""
+    rows = unpack("training", "Training", 3000) + unpack("publictest", "PublicTest", 100)
+    with (tmp_path / "fer.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["emotion", "pixels", "Usage"], *(row for row, _ in rows)])
+    with (tmp_path / "votes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([COLUMNS, *(votes for _, votes in rows)])
+    work, out = tmp_path / "work", tmp_path / "models"
+    make(
+        Plan(tmp_path / "fer.csv", tmp_path / "votes.csv", work, out, epochs=1, precision="float32")
+    )
+    told = [
+        TFLiteClassifier(ModelConfig(path=out / f"{n}.tflite")).sidecar
+        for n in ("emotion", "fer2013")
+    ]
+    assert told[0].margin == told[1].margin
+    assert [a.data for a in told[0].accuracy][1:] == ["FER+ majority, PublicTest"]
+    assert [(a.data, a.n) for a in told[1].accuracy][1:] == [("FER2013, PublicTest", 100)]
+    assert all(t.provenance["training"]["epochs"] == 1 for t in told)
+    assert (work / "emotion.md").read_text().startswith("# ")
