@@ -269,6 +269,7 @@ def test_read_network_turns_keras2_kernels_of_theano(tmp_path: Path) -> None:
     ("layer", "message"),
     [
         (keras.layers.SeparableConv2D(2, 3), "is a SeparableConv2D trained on Theano"),
+        (keras.layers.Conv2DTranspose(2, 3), "is a Conv2DTranspose trained on Theano"),
         (keras.layers.MaxPooling2D(2, padding="same"), "pools with padding 'same' on Theano"),
     ],
 )
@@ -283,6 +284,19 @@ def test_read_network_refuses_what_theano_did_otherwise(
     path = oldkeras.write_keras2(tmp_path / "m.h5", *oldkeras.keras2_of(model), backend="theano")
     with pytest.raises(UnsupportedLayerError, match=message):
         read_network(path)
+
+
+def test_to_channels_last_refuses_models_as_layers(tmp_path: Path) -> None:
+    """A channels-first base in a model that says nothing of channels itself."""
+    from refusal import UnsupportedLayerError
+
+    base = residual_network(data_format="channels_first")
+    entry = keras.Input((1, 32, 32))
+    keras.Model(entry, keras.layers.Dense(3)(base(entry))).save(tmp_path / "m.keras")
+    with pytest.raises(
+        UnsupportedLayerError, match="of a channels-first network can't be rearranged"
+    ):
+        read_network(tmp_path / "m.keras")
 
 
 def test_read_network_reads_a_sequential_of_keras2_0(tmp_path: Path) -> None:

@@ -34,9 +34,14 @@ def arranged(model: Any) -> ReadModel:
 
 
 def is_channels_first(model: Any) -> bool:
-    """Whether any layer of a model works on channels-first pictures."""
-    working = [layer for layer in model.layers if not isinstance(layer, keras.layers.Flatten)]
-    return any(getattr(layer, "data_format", None) == "channels_first" for layer in working)
+    """Whether any layer of a model, or of one in it, works on channels-first pictures."""
+    return any(
+        is_channels_first(layer)
+        if isinstance(layer, keras.Model)
+        else getattr(layer, "data_format", None) == "channels_first"
+        for layer in model.layers
+        if not isinstance(layer, keras.layers.Flatten)
+    )
 
 
 def to_channels_last(model: Any) -> Any:

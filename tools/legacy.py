@@ -36,7 +36,7 @@ def read_h5(path: Path, backend: str | None = None) -> ReadModel:
 
 def read_json(path: Path, weights: Path, backend: str | None = None) -> ReadModel:
     """A model from its architecture and the .h5 of its weights; otherwise as `read_h5`."""
-    architecture = Architecture.parse(path.read_text(), str(path))
+    architecture = Architecture.parse(path.read_text(encoding="utf-8"), str(path))
     with h5py.File(weights) as file:
         if KERAS3_GROUP not in file:
             return _assemble(architecture, WeightFile.read(file), backend)

@@ -57,7 +57,8 @@ def read_network(
 def _read(source: Path, weights: Path | None, backend: str | None) -> FloatNetwork:
     if source.is_dir():
         return savedmodel.read(source)
-    signature = source.read_bytes()[: len(HDF5_SIGNATURE)]
+    with source.open("rb") as file:
+        signature = file.read(len(HDF5_SIGNATURE))
     if signature == HDF5_SIGNATURE:
         return of_keras(*legacy.read_h5(source, backend))
     if signature.startswith(ZIP_SIGNATURE):

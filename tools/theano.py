@@ -14,7 +14,13 @@ from rebuild import rebuild
 from refusal import UnsupportedLayerError
 
 POOLS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
-FACTORISED = (keras.layers.SeparableConv2D, keras.layers.DepthwiseConv2D)
+UNKNOWN = (
+    keras.layers.SeparableConv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.Conv2DTranspose,
+    keras.Model,
+)
+"""Layers with kernels of which it is not known here how Theano used them, and models as layers."""
 
 
 class Padding(NamedTuple):
@@ -34,7 +40,7 @@ def as_theano(model: Any) -> Any:
 
 
 def _layer(layer: Any) -> Any:
-    if isinstance(layer, FACTORISED):
+    if isinstance(layer, UNKNOWN):
         raise UnsupportedLayerError(
             f"layer {layer.name} is a {type(layer).__name__} trained on Theano, which is not supported"
         )
