@@ -85,6 +85,7 @@ def test_convert_finds_the_value_range(run: Run, tmp_path: Path) -> None:
     """Without --range, the range that the network is most often right with goes into the sidecar."""
     result = run()
     assert "value range found: -1..1" in result.output
+    assert "recall float and int8: dark 100.0% 100.0% (n 28), even" in result.output
     assert Sidecar.beside(tmp_path / "out" / "m.tflite").value_range == (-1.0, 1.0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -154,11 +154,19 @@ def _report_answers(done: Conversion, journal: Journal) -> None:
         f"float {found.source.accuracy:.2%}, int8 {found.int8.accuracy:.2%} right of "
         f"{found.int8.n} pictures; the same answer on {found.agreement:.2%}"
     )
+    journal.note(f"recall float and int8: {', '.join(_recalls(found))}")
     labels = found.source.labels
     if order := better_order(found.source):
         journal.warn(f"the labels look out of order; by the answers it is {','.join(order)}")
     elif found.source.accuracy < HARDLY_KNOWS / len(labels):
         journal.warn("the network is hardly better than chance: are labels and pictures its own?")
+
+
+def _recalls(found: Comparison) -> Iterator[str]:
+    pairs = zip(found.source.by_label().items(), found.int8.by_label().values(), strict=True)
+    for (label, source), int8 in pairs:
+        if source.recall is not None and int8.recall is not None:
+            yield f"{label} {source.recall:.1%} {int8.recall:.1%} (n {source.n})"
 
 
 def _with_layers(
