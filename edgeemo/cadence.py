@@ -21,6 +21,9 @@ class Skip(StrEnum):
 FIRST = 1.0
 """Budget of a look at a picture of which nothing is known: all of it is searched upright."""
 
+ROUNDING_S = 1e-3
+"""Instants are floats, and cameras late by a hair: so much earlier is on time."""
+
 CATCH_UP = 8.0
 """How much more than usual is searched until every way of searching has seen the whole picture."""
 
@@ -51,16 +54,18 @@ class Cadence:
         self._due_at = float("-inf")
         self._looked_at = float("-inf")
         self._classified_at: dict[int, float] = {}
+        self._owed: set[int] = set()
         self.limit_fps = config.max_fps
 
     def clear(self) -> None:
         """Forget when was last looked: the next frame is analysed."""
         self._due_at = self._looked_at = float("-inf")
         self._classified_at.clear()
+        self._owed.clear()
 
     def is_due(self, at: float) -> bool:
         """Whether a frame of `at` may be analysed; earlier ones are skipped for their rate."""
-        return at >= self._due_at
+        return at >= self._due_at - ROUNDING_S
 
     def plan(
         self,
@@ -79,13 +84,10 @@ class Cadence:
         if not self.is_due(at):
             return Plan(Skip.RATE)
         is_first = self._looked_at == float("-inf")
-        is_still = self._is_still(motion, tracks)
+        is_still = self._is_still(motion, tracks, at)
         if is_still and is_settled and at - self._looked_at < 1 / self._config.min_fps:
             return Plan(Skip.STILL)
-        # Counted from when the look was due, not from when its frame came, so that a camera of
-        # 12.5 fps is looked at 10 times a second and not 6; a long gap earns no burst.
-        interval_s = 1 / max(self.limit_fps, self._config.min_fps)
-        self._due_at = max(self._due_at, at - interval_s) + interval_s
+        self._due_at = self._next_due(at)
         self._looked_at = at
         if is_first:
             return Plan(budget=max(FIRST, self._config.search_share))
@@ -93,11 +95,22 @@ class Cadence:
             return Plan(budget=LEAST)
         return Plan(budget=self._config.search_share * (1.0 if is_caught_up else CATCH_UP))
 
-    def _is_still(self, motion: Motion, tracks: Sequence[Track]) -> bool:
-        """Whether too little has changed, and nothing at all where faces are."""
-        if motion.share >= self._config.motion_threshold:
+    def _next_due(self, at: float) -> float:
+        """When to look next, having looked at `at`."""
+        interval_s = 1 / max(self.limit_fps, self._config.min_fps)
+        # Counted from when the look was due, not from when its frame came, so that a camera of
+        # 12.5 fps is looked at 10 times a second and not 6; but a long gap earns no burst.
+        is_late = at - self._due_at < interval_s - ROUNDING_S
+        return (self._due_at if is_late else at) + interval_s
+
+    def _is_still(self, motion: Motion, tracks: Sequence[Track], at: float) -> bool:
+        """Whether too little has changed, nothing where faces are, and no face is owed a run."""
+        touched = {track.id for track in tracks if motion.touches(track.box)}
+        self._owed = (self._owed | touched) & {track.id for track in tracks}
+        if touched or motion.share >= self._config.motion_threshold:
             return False
-        return not any(motion.touches(track.box) for track in tracks)
+        # A face that changed too soon after it was classified, and then kept still.
+        return not any(self._is_stale(face, at) for face in self._owed)
 
     def to_classify(
         self, tracks: Sequence[Track], settled: Collection[int], at: float
@@ -106,6 +119,7 @@ class Cadence:
         chosen = tuple(t for t in tracks if t.id not in settled or self._is_stale(t.id, at))
         for track in chosen:
             self._classified_at[track.id] = at
+            self._owed.discard(track.id)
         return chosen
 
     def _is_stale(self, face: int, at: float) -> bool:

@@ -192,7 +192,7 @@ class CadenceConfig(Section):
     """The whole picture is scanned at least this often while something moves."""
     search_share: float = Field(default=0.3, gt=0.0, le=1000.0)
     """How much of the picture is searched for new faces in one look: 1 is all of it at every size."""
-    classify_s: Seconds = 0.4
+    classify_s: Seconds = 0.3
     """A settled face is classified again after this long; a new or changing one sooner."""
     motion_threshold: Share = 0.01
     """Share of the picture that must change before a new look is worth it; 0 looks always."""

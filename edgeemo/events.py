@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from edgeemo.config import PublishConfig
 from edgeemo.types import EmotionEvent, EventKind, Face
 
-
 ROUNDING_S = 1e-6
 """Instants are floats: two of them an interval apart may seem to be a hair closer."""
 

@@ -81,8 +81,9 @@ class Search:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether every kind of pass has been made ROUNDS times, first over the whole picture."""
-        return self._begun > ROUNDS * len(PASSES)
+        """Whether every kind of pass has been made ROUNDS times, or nothing is left to pass over."""
+        is_at_rest = not self._pending and not any(s and s.cells.any() for s in self._stale)
+        return self._begun > ROUNDS * len(PASSES) or (self._begun > 0 and is_at_rest)
 
     def note(self, moved: Motion, known: Sequence[Box]) -> None:
         """Remember what has moved, except where it is known faces and the bodies below them."""

@@ -69,7 +69,7 @@ def test_tracker_believes_a_face_after_n_hits() -> None:
     tracker.update({}, [found(square(100, 100))], 1.0, SIZE)
     assert len(tracker.tracks) == 0
     tracker.update({}, [found(square(101, 100))], 1.1, SIZE)
-    assert tracker.tracks == (Track(1, square(101, 100), since=1.0, seen_at=1.1),)
+    assert list(tracker.tracks) == [Track(1, square(101, 100), since=1.0, seen_at=1.1)]
 
 
 def test_tracker_refuses_what_is_not_found_again() -> None:

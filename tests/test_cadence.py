@@ -1,0 +1,134 @@
+"""The cadence: which frames are looked at, how much is searched, which faces are classified."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeemo.cadence import CATCH_UP, FIRST, LEAST, Cadence, Plan, Skip
+from edgeemo.config import CadenceConfig
+from edgeemo.motion import Motion
+from edgeemo.types import Box, Track
+
+SIZE = (600, 340)
+CONFIG = CadenceConfig(max_fps=10, min_fps=1, classify_s=0.5, search_share=0.25)
+TRACK = Track(1, Box(100, 100, 60, 60), 0.0, 0.0)
+
+
+def motion(*boxes: Box) -> Motion:
+    """A picture in which everything inside some boxes has changed."""
+    cells = np.zeros((34, 60), np.bool_)
+    for x, y, w, h in boxes:
+        cells[int(y / 10) : int((y + h) / 10), int(x / 10) : int((x + w) / 10)] = True
+    return Motion(cells, SIZE)
+
+
+STILL = motion()
+BUSY = motion(Box(0, 0, 600, 170))
+CALM = {"is_settled": True, "is_caught_up": True}
+
+
+def looks(cadence: Cadence, fps: float, seconds: float, what: Motion) -> int:
+    """How many frames of a stream are analysed."""
+    plans = [cadence.plan(i / fps, what, (), **CALM) for i in range(round(fps * seconds))]
+    return sum(plan.skip is None for plan in plans)
+
+
+@pytest.mark.parametrize(
+    ("fps", "analysed"), [(5, 50), (10, 100), (12.5, 100), (30, 100), (60, 100)]
+)
+def test_cadence_analyses_at_most_max_fps(fps: float, analysed: int) -> None:
+    """Of any stream of ten seconds, ten a second or all of them."""
+    assert abs(looks(Cadence(CONFIG), fps, 10, BUSY) - analysed) <= 1
+
+
+def test_cadence_looks_at_a_still_picture_min_fps_times_a_second() -> None:
+    """Nothing moves: once a second is enough."""
+    assert looks(Cadence(CONFIG), 12.5, 10, STILL) == 10
+
+
+def test_cadence_says_why_it_skips() -> None:
+    """Too soon is another reason than nothing new."""
+    cadence = Cadence(CONFIG)
+    cadence.plan(0.0, BUSY, (), **CALM)
+    assert cadence.plan(0.05, BUSY, (), **CALM) == Plan(Skip.RATE)
+    assert cadence.plan(0.1, STILL, (), **CALM) == Plan(Skip.STILL)
+
+
+def test_cadence_looks_when_little_moves_in_a_face() -> None:
+    """A smile is a thousandth of the picture, and what all this is for."""
+    smile = motion(Box(120, 130, 20, 10))
+    assert looks(Cadence(CONFIG), 10, 5, smile) < 10
+    cadence = Cadence(CONFIG)
+    plans = [cadence.plan(i / 10, smile, (TRACK,), **CALM) for i in range(50)]
+    assert all(plan.skip is None for plan in plans)
+
+
+def test_cadence_looks_again_at_a_face_that_changed_just_after_it_was_classified() -> None:
+    """A smile that began too soon for another run of the network, and then kept still, is not missed."""
+    cadence = Cadence(CONFIG)
+    cadence.plan(0.0, BUSY, (TRACK,), **CALM)
+    cadence.to_classify([TRACK], (), 0.0)
+    cadence.plan(0.1, motion(Box(120, 130, 20, 10)), (TRACK,), **CALM)
+    assert cadence.to_classify([TRACK], {1}, 0.1) == ()
+    looks_at = [
+        i / 10 for i in range(2, 20) if not cadence.plan(i / 10, STILL, (TRACK,), **CALM).skip
+    ]
+    assert looks_at[0] == CONFIG.classify_s
+
+
+def test_cadence_looks_while_a_question_is_open() -> None:
+    """A candidate or a missed face is looked at though nothing moves."""
+    cadence = Cadence(CONFIG)
+    plans = [
+        cadence.plan(i / 10, STILL, (), is_settled=False, is_caught_up=True) for i in range(20)
+    ]
+    assert all(plan.skip is None for plan in plans)
+
+
+def test_cadence_searches_everything_first_and_little_later() -> None:
+    """The budgets of a first look, of one while the search catches up, of one later, of a still one."""
+    cadence = Cadence(CONFIG)
+    budgets = [
+        cadence.plan(0.0, BUSY, (), is_settled=True, is_caught_up=False).budget,
+        cadence.plan(0.1, BUSY, (), is_settled=True, is_caught_up=False).budget,
+        cadence.plan(0.2, BUSY, (), **CALM).budget,
+        cadence.plan(2.0, STILL, (), **CALM).budget,
+    ]
+    assert budgets == [FIRST, 0.25 * CATCH_UP, 0.25, LEAST]
+
+
+def test_cadence_analyses_less_when_told_so_but_never_less_than_the_floor() -> None:
+    """limit_fps is what a hot board lowers; the user's min_fps stays."""
+    cadence = Cadence(CONFIG)
+    cadence.limit_fps = 4.0
+    assert looks(cadence, 30, 10, BUSY) in (40, 41)
+    cadence.limit_fps = 0.1
+    cadence.clear()
+    assert looks(cadence, 30, 10, BUSY) in (10, 11)
+
+
+def test_cadence_earns_no_burst_by_a_gap() -> None:
+    """After a pause of a minute frames are skipped for their rate as before."""
+    cadence = Cadence(CONFIG)
+    cadence.plan(0.0, BUSY, (), **CALM)
+    cadence.plan(60.0, BUSY, (), **CALM)
+    assert cadence.plan(60.05, BUSY, (), **CALM) == Plan(Skip.RATE)
+
+
+def test_cadence_looks_at_once_after_clear() -> None:
+    """The first frame of a camera that came back is analysed."""
+    cadence = Cadence(CONFIG)
+    cadence.plan(0.0, BUSY, (), **CALM)
+    cadence.clear()
+    assert cadence.plan(0.01, STILL, (), **CALM) == Plan(budget=FIRST)
+
+
+def test_cadence_classifies_new_faces_open_ones_and_those_not_seen_for_a_while() -> None:
+    """A settled face is left alone for classify_s."""
+    cadence = Cadence(CONFIG)
+    assert cadence.to_classify([TRACK], (), 0.0) == (TRACK,)
+    assert cadence.to_classify([TRACK], {1}, 0.1) == ()
+    assert cadence.to_classify([TRACK], set(), 0.2) == (TRACK,)
+    assert cadence.to_classify([TRACK], {1}, 0.6) == ()
+    assert cadence.to_classify([TRACK], {1}, 0.75) == (TRACK,)
