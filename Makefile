@@ -32,10 +32,11 @@ test: $(VENV)/.complete ## run every test that takes no minutes, a real broker i
 	@echo "pytest $(PYTEST_ARGS) $(ARGS)"
 	@$(PYTHON) -m pytest $(PYTEST_ARGS) $(ARGS)
 
+# Without tests/real: machines that install a runtime of their own, the same whoever calls them.
 test-tflite: $(TFLITE_VENV)/.complete ## the same on tflite-runtime and numpy 1, without TensorFlow's tests
 	@tools/need.sh mosquitto mosquitto
-	@echo "pytest $(PYTEST_ARGS) $(ARGS)   (in $(TFLITE_VENV))"
-	@$(TFLITE_VENV)/bin/python -m pytest $(PYTEST_ARGS) $(ARGS)
+	@echo "pytest $(PYTEST_ARGS) --ignore tests/real $(ARGS)   (in $(TFLITE_VENV))"
+	@$(TFLITE_VENV)/bin/python -m pytest $(PYTEST_ARGS) --ignore tests/real $(ARGS)
 
 lint: $(VENV)/.complete ## ruff, mypy --strict and shellcheck
 	@tools/need.sh shellcheck shellcheck

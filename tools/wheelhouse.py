@@ -62,7 +62,14 @@ def main() -> int:
     requirements = ROOT / "tools" / "requirements" / f"{target.requirements}.txt"
     print(f"wheels for {arguments.target} (Python {target.python}) into {into}")
     # Without what packages ask for in turn: the sets are complete, and pip would judge by this machine.
-    download = ["download", "--no-deps", *target.pip_options(), "--only-binary=:all:", "-r", str(requirements)]
+    download = [
+        "download",
+        "--no-deps",
+        *target.pip_options(),
+        "--only-binary=:all:",
+        "-r",
+        str(requirements),
+    ]
     # Of two versions of edgeemo in one folder, install.sh could take the wrong one.
     for old in into.glob("edgeemo-*.whl"):
         old.unlink()
