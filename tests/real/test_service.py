@@ -7,12 +7,15 @@ before it ended.
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from broker import Listener, Mosquitto, listening
 from real.machine import SOURCE, Machine, booted_machine, until
+from realparts import require
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("machine")]
 
@@ -268,6 +271,26 @@ def test_service_is_not_restarted_for_a_missing_model(machine: Machine, settings
     assert machine.show(UNIT, "ActiveState") == "failed"
     assert machine.show(UNIT, "ExecMainStatus") in ("2", "3")
     assert machine.show(UNIT, "NRestarts") == "0"
+
+
+def test_service_logs_in_with_a_secret_that_only_root_can_read(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """A password in the folder of secrets reaches the service, and only as systemd's credential."""
+    passwords = tmp_path / "passwords"
+    maker = [require("mosquitto_passwd", "mosquitto"), "-b", "-c", str(passwords), "attic", "hush"]
+    subprocess.run(maker, check=True, capture_output=True)
+    login = ("allow_anonymous false", f"password_file {passwords}")
+    with Mosquitto(tmp_path, login) as locked:
+        mqtt = f"mqtt:\n  host: 127.0.0.1\n  port: {locked.port}\n  user: attic\n"
+        machine.write(CONFIG, f"device: attic\ncamera:\n  source: demo\n{mqtt}")
+        machine.write("/etc/edgeemo/secrets/mqtt_password", "hush\n")
+        machine.run("chmod", "600", "/etc/edgeemo/secrets/mqtt_password")
+        machine.run("systemctl", "restart", UNIT)
+        with listening(locked.port, username="attic", password="hush") as listener:
+            until(lambda: events(listener), "an event")
+    assert "hush" not in machine.journal(UNIT)
+    machine.run("rm", "/etc/edgeemo/secrets/mqtt_password")
 
 
 def test_template_runs_a_second_camera(machine: Machine, listener: Listener, settings: str) -> None:
