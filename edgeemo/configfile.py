@@ -170,7 +170,14 @@ def _read(path: Path) -> Settings:
         raise ConfigError(
             str(path), [f"should hold `key: value` lines, not a {type(loaded).__name__}"]
         )
-    return _without_empty_sections(loaded, Config)
+    return _without_empty_sections(_with_text_keys(loaded), Config)
+
+
+def _with_text_keys(value: Any) -> Any:
+    """The same with every key a text: YAML also reads `1:`, `yes:` and a lone `:` as keys."""
+    if isinstance(value, dict):
+        return {"null" if k is None else str(k): _with_text_keys(v) for k, v in value.items()}
+    return [_with_text_keys(v) for v in value] if isinstance(value, list) else value
 
 
 def _without_empty_sections(settings: Settings, model: type[BaseModel]) -> Settings:
