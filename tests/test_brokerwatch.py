@@ -1,0 +1,101 @@
+"""Watching, taking away, and looking at the way to the broker step by step."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from broker import ANYBODY, Mosquitto, free_port, listening, wait_until
+from examples import LABELS, a_config, an_event
+
+from edgeemo.brokerprobe import probe
+from edgeemo.brokerwatch import remove, watch
+from edgeemo.errors import BrokerError
+from edgeemo.mqtt import Publisher
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real broker."""
+    with Mosquitto(tmp_path) as broker:
+        yield broker
+
+
+def test_watch_yields_events_over_a_restart_of_the_broker(
+    tmp_path: Path, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It comes back by itself; what is no event is a line in the log."""
+    config = a_config(tmp_path, mosquitto.port)
+    publisher = Publisher(config, LABELS, on_enabled=lambda _: None)
+    events = watch(config)
+    publisher.start()
+    try:
+        wait_until(lambda: publisher.is_connected)
+        with listening(mosquitto.port) as other:
+            # Retained, so that it is there whenever the watcher's subscription is.
+            other.client.publish("edgeemo/porch/camera/event", "[]", 1, retain=True)
+            other.client.publish("edgeemo/old/camera/event", '{"id": "first"}', 1, retain=True)
+            assert next(events) == {"id": "first"}
+        written = publisher.event(an_event())
+        assert next(events) == written
+        mosquitto.stop(signal.SIGKILL)
+        mosquitto.start()
+        with listening(mosquitto.port) as other:
+            other.client.publish("edgeemo/old/camera/event", '{"id": "second"}', 1, retain=True)
+        assert next(e for e in events if e["id"] == "second")
+    finally:
+        publisher.stop(1.0)
+    assert any("no event: '[]'" in m for m in caplog.messages)
+
+
+def test_watch_says_at_once_that_there_is_no_broker(tmp_path: Path) -> None:
+    """A command that needs it now does not wait for it."""
+    with pytest.raises(BrokerError, match="refuses connections"):
+        next(watch(a_config(tmp_path, free_port())))
+
+
+def test_remove_leaves_nothing_retained(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """Discovery and all states are gone, those of other devices stay."""
+    config = a_config(tmp_path, mosquitto.port)
+    publisher = Publisher(config, LABELS, on_enabled=lambda _: None)
+    publisher.start()
+    wait_until(lambda: publisher.is_connected)
+    publisher.telemetry({"fps": 1})
+    publisher.stop(2.0)
+    with listening(mosquitto.port) as other:
+        other.client.publish("edgeemo/garden/status", "online", 1, retain=True)
+        other.wait_for("edgeemo/garden/status", "online")
+    cleared = remove(config)
+    with listening(mosquitto.port) as late:
+        late.wait_for("edgeemo/garden/status", "online")
+    assert "homeassistant/device/porch/config" in cleared
+    assert [(t, p) for t, p, _ in late.messages] == [("edgeemo/garden/status", "online")]
+
+
+def test_probe_stops_at_the_first_step_that_fails(tmp_path: Path) -> None:
+    """A name that nobody has, a port that nobody listens on: what is wrong, and how to mend it."""
+    nameless = list(probe(a_config(tmp_path, mqtt={"host": "no-such-host.invalid"})))
+    closed = list(probe(a_config(tmp_path, free_port())))
+    assert [(s.name, s.is_good) for s in nameless] == [("name", False)]
+    assert [(s.name, s.is_good) for s in closed] == [("name", True), ("port", False)]
+    assert all(steps[-1].mend for steps in (nameless, closed))
+
+
+def test_probe_tells_a_wrong_password_from_a_forbidden_topic(tmp_path: Path) -> None:
+    """The log-in and the right to write are steps of their own."""
+    (tmp_path / "users").touch()
+    rules = tmp_path / "rules"
+    rules.write_text("topic read #\n")
+    closed = ("allow_anonymous false", f"password_file {tmp_path / 'users'}")
+    with Mosquitto(tmp_path, closed) as broker:
+        secret = {"user": "porch", "password": "hunter2"}
+        login = list(probe(a_config(tmp_path, broker.port, mqtt=secret)))[-1]
+    with Mosquitto(tmp_path, (*ANYBODY, f"acl_file {rules}")) as broker:
+        publish = list(probe(a_config(tmp_path, broker.port)))[-1]
+    assert (login.name, login.is_good, "hunter2" in str(login)) == ("login", False, False)
+    assert (publish.name, publish.is_good) == ("publish", False)
+    assert "Not authorized" in publish.text
