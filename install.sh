@@ -91,9 +91,23 @@ choose_set() {
         *) fail "Python $python_version on $arch is not supported: needs 3.11 to 3.13 on amd64, arm64 or armhf" ;;
     esac
     say "packages from PyPI: tools/requirements/$requirements.txt"
-    if [[ $board == *"Raspberry Pi"* ]] && apt-cache show python3-picamera2 >/dev/null 2>&1; then
-        packages+=(python3-picamera2)
+}
+
+# The Pi's own camera is reached through a package of Raspberry Pi OS.
+choose_picamera2() {
+    [[ $board == *"Raspberry Pi"* ]] || return 0
+    if ! knows_picamera2 && [[ ! $offline ]]; then
+        run "apt-get update, since a fresh card knows no packages yet" apt-get update -qq
     fi
+    if knows_picamera2; then
+        packages+=(python3-picamera2)
+    else
+        say "there is no python3-picamera2 for this system: cameras on USB and in the network only"
+    fi
+}
+
+knows_picamera2() {
+    apt-cache show python3-picamera2 >/dev/null 2>&1
 }
 
 install_debian_packages() {
@@ -311,6 +325,7 @@ main() {
     read_arguments "$@"
     look_around
     choose_set
+    choose_picamera2
     if [[ ! $dry_run ]]; then
         exec 9>/run/edgeemo-install.lock
         flock --nonblock 9 || fail "another installation is running"

@@ -136,19 +136,32 @@ def test_service_shows_what_it_sees(machine: Machine) -> None:
     assert machine.show(UNIT, "StatusText") != ""
 
 
-@pytest.mark.parametrize(("added", "is_fast"), [("", True), ("ProcSubset=pid", False)])
-def test_sandbox_leaves_xnnpack_on(machine: Machine, added: str, is_fast: bool) -> None:
-    """In the unit's sandbox the network runs on XNNPACK; with the setting that is left out it would not."""
+def in_sandbox(machine: Machine, program: str, *settings: str) -> str:
+    """What a Python program says that runs in the unit's sandbox, with further settings of it."""
     unit = machine.run("cat", f"/etc/systemd/system/{UNIT}").split("\n")
     kept = [line for line in unit if not line.startswith(("Type=", "ExecStart=", "Restart="))]
-    call = ["Type=oneshot", "ExecStart=/opt/edgeemo/current/bin/python /srv/probe.py", added]
+    call = ["Type=oneshot", "ExecStart=/opt/edgeemo/current/bin/python /srv/probe.py", *settings]
     at = kept.index("[Service]") + 1
-    machine.write("/srv/probe.py", PROBE)
+    machine.write("/srv/probe.py", program)
     machine.write("/etc/systemd/system/probe.service", "\n".join([*kept[:at], *call, *kept[at:]]))
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "start", "probe.service")
     machine.run("journalctl", "--sync")
-    assert f"delegated: {is_fast}" in machine.journal("probe.service", "-n", "5")
+    return machine.journal("probe.service", "-n", "5")
+
+
+@pytest.mark.parametrize(("added", "is_fast"), [("", True), ("ProcSubset=pid", False)])
+def test_sandbox_leaves_xnnpack_on(machine: Machine, added: str, is_fast: bool) -> None:
+    """In the unit's sandbox the network runs on XNNPACK; with the setting that is left out it would not."""
+    assert f"delegated: {is_fast}" in in_sandbox(machine, PROBE, added)
+
+
+def test_sandbox_lets_the_group_of_cameras_through(machine: Machine) -> None:
+    """What root and group video may open, as a camera's device is, the service may too."""
+    machine.write("/srv/camera", "a picture")
+    machine.run("chown", "root:video", "/srv/camera")
+    machine.run("chmod", "660", "/srv/camera")
+    assert "a picture" in in_sandbox(machine, "print(open('/srv/camera').read())")
 
 
 def test_service_writes_to_the_journal_as_it_wants(machine: Machine) -> None:
