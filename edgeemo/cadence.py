@@ -21,14 +21,15 @@ class Skip(StrEnum):
 FIRST = 1.0
 """Budget of a look at a picture of which nothing is known: all of it is searched upright."""
 
-ROUNDING_S = 1e-3
-"""Instants are floats, and cameras late by a hair: so much earlier is on time."""
+EARLY = 0.25
+"""Share of the interval by which a frame may come too soon: cameras are not exact, and of 12.5 frames
+a second 10 are to be looked at, the first two among them. The average is kept all the same."""
 
 CATCH_UP = 8.0
 """How much more than usual is searched until every way of searching has seen the whole picture."""
 
-LEAST = 1e-6
-"""Budget of a look at a picture in which nothing moves: one share of the search."""
+LEAST = 0.02
+"""Budget of a look at a picture in which nothing moves: what is left of the search goes on slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Cadence:
 
     def is_due(self, at: float) -> bool:
         """Whether a frame of `at` may be analysed; earlier ones are skipped for their rate."""
-        return at >= self._due_at - ROUNDING_S
+        return at >= self._due_at - EARLY * self._interval_s
 
     def plan(
         self,
@@ -97,11 +98,14 @@ class Cadence:
 
     def _next_due(self, at: float) -> float:
         """When to look next, having looked at `at`."""
-        interval_s = 1 / max(self.limit_fps, self._config.min_fps)
         # Counted from when the look was due, not from when its frame came, so that a camera of
         # 12.5 fps is looked at 10 times a second and not 6; but a long gap earns no burst.
-        is_late = at - self._due_at < interval_s - ROUNDING_S
-        return (self._due_at if is_late else at) + interval_s
+        is_late = at - self._due_at < (1 - EARLY) * self._interval_s
+        return (self._due_at if is_late else at) + self._interval_s
+
+    @property
+    def _interval_s(self) -> float:
+        return 1 / max(self.limit_fps, self._config.min_fps)
 
     def _is_still(self, motion: Motion, tracks: Sequence[Track], at: float) -> bool:
         """Whether too little has changed, nothing where faces are, and no face is owed a run."""

@@ -166,13 +166,15 @@ class Pipeline:
         self._quest.note(motion, known)
         known += [candidate.box for candidate in self._tracker.candidates]
         found: list[Detection] = []
-        for share in self._quest.take(at, self._smallest(), budget):
-            for box in self._detector.propose(view, share):
-                if any(same_place(box, other) for other in known) or self._is_excluded(box):
-                    continue
-                if detection := self._detector.examine(view, box, share.angle):
-                    found.append(detection)
-                    known.append(detection.box)
+        shares = self._quest.take(at, self._smallest(), budget)
+        proposals = [p for share in shares for p in self._detector.propose(view, share)]
+        # The likeliest first: what only looks like a face often lies across one.
+        for box, angle, _ in sorted(proposals, key=lambda p: -p.likelihood):
+            if any(same_place(box, other) for other in known) or self._is_excluded(box):
+                continue
+            if detection := self._detector.examine(view, box, angle):
+                found.append(detection)
+                known.append(detection.box)
         return found
 
     def _smallest(self) -> float:

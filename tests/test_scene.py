@@ -56,7 +56,7 @@ def test_scene_one_face_enters_smiles_leaves(fps: float) -> None:
         ("left", 1, "happiness"),
     ]
     appeared, changed, left = (e for look in looks for e in look.events)
-    assert 1.2 < appeared.at < 2.2
+    assert 1.2 < appeared.at < 2.5
     assert changed.at == pytest.approx(5.0, abs=0.3)
     assert 7.5 < left.at < 9.0
 

@@ -1,13 +1,15 @@
 """Pictures to learn from what a face is: faces as a detector frames them, and what is none.
 
 Pure numpy and OpenCV on grey uint8 pictures; the random generator is passed in. Faces are FER2013's:
-48 x 48, framed as Haar frames them. What is no face comes from places without people, from faces
-cut, turned and shuffled until they are none, and from patterns of blobs and stripes.
+48 x 48, framed as Haar frames them. What is no face comes from places without people and most of
+all from what looks like a face to the cascade there, from faces cut, turned and shuffled until they
+are none, and from patterns of blobs and stripes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +20,15 @@ from edgeemo.view import turned
 
 Random = np.random.Generator
 Pictures = Sequence[Picture]
+
+
+class Material(NamedTuple):
+    """Grey pictures that samples are cut from: faces, places without any, and what looks like one."""
+
+    faces: Pictures
+    places: Pictures
+    lookalikes: Pictures
+
 
 SIDE = 24
 """Pixels along a side of a sample, and of the network's input: a small face has no more."""
@@ -31,42 +42,52 @@ UPRIGHT = 20.0
 ROWS, COLUMNS = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j].astype(np.float32)
 
 
-def sample(faces: Pictures, places: Pictures, random: Random) -> tuple[Picture, bool]:
+def sample(material: Material, random: Random) -> tuple[Picture, bool]:
     """One sample (SIDE, SIDE) and whether it shows a face: every second one does."""
     is_face = bool(random.random() < 0.5)
-    picture = _face(faces, places, random) if is_face else _other(faces, places, random)
+    picture = _face(material, random) if is_face else _other(material, random)
     return _light(picture, random), is_face
 
 
-def samples(
-    count: int, faces: Pictures, places: Pictures, seed: int
-) -> tuple[Picture, NDArray[np.bool_]]:
+def samples(count: int, material: Material, seed: int) -> tuple[Picture, NDArray[np.bool_]]:
     """`count` samples (count, SIDE, SIDE) and whether they show a face; the seed decides which."""
     random = np.random.default_rng(seed)
-    made = [sample(faces, places, random) for _ in range(count)]
+    made = [sample(material, random) for _ in range(count)]
     return np.stack([picture for picture, _ in made]), np.array([is_face for _, is_face in made])
 
 
-def _face(faces: Pictures, places: Pictures, random: Random) -> Picture:
+def _face(material: Material, random: Random) -> Picture:
     """A face as it may be framed: a little off, too near or too far, tilted, before something."""
-    face = _pick(faces, random)
+    face = _pick(material.faces, random)
     if random.random() < 0.5:
         face = np.ascontiguousarray(face[:, ::-1])
     is_wide = random.random() < 0.45
-    picture = _scene(face, places, random) if is_wide else face
+    picture = _scene(face, material.places, random) if is_wide else face
     side = FACE * random.uniform(0.85, 1.3 if is_wide else 1.1)
     dx, dy = random.uniform(-0.11, 0.11, 2) * side
     return _cut(picture, dx, dy, side, random.uniform(-UPRIGHT, UPRIGHT))
 
 
-def _other(faces: Pictures, places: Pictures, random: Random) -> Picture:
+def _other(material: Material, random: Random) -> Picture:
+    faces, places, lookalikes = material
     kinds: list[Callable[[], Picture]] = [
+        lambda: _lookalike(lookalikes, random),
         lambda: _part_of_place(places, random),
         lambda: _part_of_face(faces, places, random),
         lambda: _shuffled(_pick(faces, random), random),
         lambda: _pattern(random),
     ]
-    return kinds[random.choice(len(kinds), p=[0.5, 0.3, 0.08, 0.12])]()
+    return kinds[random.choice(len(kinds), p=[0.3, 0.25, 0.27, 0.08, 0.1])]()
+
+
+def _lookalike(lookalikes: Pictures, random: Random) -> Picture:
+    picture = _pick(lookalikes, random)
+    if random.random() < 0.5:
+        picture = np.ascontiguousarray(picture[:, ::-1])
+    # A look-alike comes with half of its side around it.
+    side = picture.shape[0] / 2 * random.uniform(0.8, 1.25)
+    dx, dy = random.uniform(-0.15, 0.15, 2) * side
+    return _cut(picture, dx, dy, side, random.uniform(-UPRIGHT, UPRIGHT))
 
 
 def _part_of_place(places: Pictures, random: Random) -> Picture:

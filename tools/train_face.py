@@ -25,11 +25,13 @@ from typing import Any
 import cv2
 import numpy as np
 from dataset import load
-from facesamples import SIDE, samples
+from facesamples import FACE, SIDE, Material, samples
 from numpy.typing import NDArray
 
+from edgeemo.detector import CASCADE, STAGES, load_cascade
 from edgeemo.preprocess import to_grey
 from edgeemo.types import Box, Picture
+from edgeemo.view import turned
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 
@@ -38,6 +40,10 @@ STRIDE = 4
 SHARD = 6000
 """Samples made from one seed."""
 HELD = 4000
+FORGIVEN = 2
+"""Stages fewer than the detector's: what it lets pass is rare, this is more of the same kind."""
+TURNS = 60
+"""How often the cascade goes over each place, at another angle and size each time."""
 WIDTHS = ((8, 1), (16, 2), (24, 1), (32, 2), (48, 1))
 """Channels and stride of the convolutions: 0.9 million multiplications, 27,000 weights."""
 
@@ -70,12 +76,35 @@ def _wipe(grey: Picture, face: Box) -> None:
     part[:] = cv2.resize(few, part.shape[1::-1])
 
 
-def make(count: int, faces: list[Picture], scenery: list[Picture], seed: int) -> tuple[Any, Any]:
+def lookalikes(scenery: list[Picture], seed: int) -> list[Picture]:
+    """What the detector's cascade takes for faces, turned this way and that, where there are none.
+
+    Grey pictures of 2 * FACE pixels, with half of the look-alike's side around it.
+    """
+    random = np.random.default_rng(seed)
+    cascade = load_cascade(CASCADE, STAGES - FORGIVEN)
+    window = cascade.getOriginalWindowSize()[0]
+    found: list[Picture] = []
+    for place in scenery:
+        whole = Box(0, 0, place.shape[1], place.shape[0])
+        for angle in random.uniform(-180, 180, TURNS):
+            side = random.uniform(30, 130)
+            shrink = window / side
+            size = round(whole.w * shrink), round(whole.h * shrink)
+            patch = turned(place, whole, size, angle, cv2.BORDER_REFLECT)
+            large = turned(place, whole, (4 * size[0], 4 * size[1]), angle, cv2.BORDER_REFLECT)
+            for x, y, w, h in cascade.detectMultiScale(patch, scaleFactor=1.2, minNeighbors=0):
+                around = Box(*(4.0 * n for n in (x, y, w, h))).grow(0.5)
+                found.append(turned(large, around, (2 * FACE, 2 * FACE), 0.0, cv2.BORDER_REFLECT))
+    return found
+
+
+def make(count: int, material: Material, seed: int) -> tuple[Any, Any]:
     """`count` samples, made on all cores."""
     shards = max(1, count // SHARD)
     seeds = [seed * 1000 + i for i in range(shards)]
     with ProcessPoolExecutor() as pool:
-        made = list(pool.map(partial(samples, count // shards, faces, scenery), seeds))
+        made = list(pool.map(partial(samples, count // shards, material), seeds))
     return np.concatenate([p for p, _ in made]), np.concatenate([f for _, f in made])
 
 
@@ -137,10 +166,13 @@ def main() -> None:
     learn, watch = load(options.faces).split(0.05, options.seed)
     scenery = places(options.places)
     print(f"{len(learn)} faces, {len(scenery)} pictures without any")
-    pictures, is_face = make(options.samples, list(learn.pictures), scenery, options.seed)
+    alike = lookalikes(scenery, options.seed)
+    print(f"{len(alike)} places in them look like a face to the cascade")
+    material = Material(list(learn.pictures), scenery, alike)
+    pictures, is_face = make(options.samples, material, options.seed)
     model = network()
     train(model, pictures, is_face, options.epochs)
-    held, truth = make(HELD, list(watch.pictures), scenery, options.seed + 1)
+    held, truth = make(HELD, material._replace(faces=list(watch.pictures)), options.seed + 1)
     options.out.mkdir(parents=True, exist_ok=True)
     write_held(options.out / "held", held, truth)
     model.save(options.out / "face.keras")

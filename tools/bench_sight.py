@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+r"""Hold the eye against clips of which it is known where the faces are: a table, a row a clip.
+
+    python tools/bench_sight.py ../shared/data/clips
+    python tools/bench_sight.py FOLDER --set cadence.max_fps=5 --json
+
+FOLDER holds clips and a faces.json: for each file name a list, frame by frame, of boxes [x, y, w, h]
+in pixels. A face counts as held when its box and the true one overlap by an IoU of 0.3.
+
+\b
+held    recall over all frames and faces       true    precision
+ids     ids given / people there               mixed   ids that were given to two people
+ms      CPU a frame, all of edgeemo            loop    CPU a frame, Haar 1.1 on every full frame
+x       loop / ms, all and Haar alone          MB      peak memory
+events  whether the labels told are those of the same run with nothing skipped, and how far apart
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgeemo.classifier import TFLiteClassifier
+from edgeemo.config import Config
+from edgeemo.configfile import load_config
+from edgeemo.pipeline import Look, build_pipeline
+from edgeemo.sources.file import FileSource
+from edgeemo.sources.source import frames
+from edgeemo.types import Box
+
+Truth = Sequence[Sequence[Box]]
+
+MIN_IOU = 0.3
+COLUMNS = ("clip", "frames", "held", "true", "ids", "mixed", "ms", "loop", "x", "MB", "events")
+
+
+def watch(clip: Path, config: Config, classifier: TFLiteClassifier, exhaustive: bool) -> list[Look]:
+    """Every look at a clip."""
+    pipeline = build_pipeline(config, classifier, exhaustive=exhaustive)
+    return [pipeline.step(frame) for frame in frames(FileSource(clip))]
+
+
+def people(truth: Truth) -> list[list[int]]:
+    """Which person each true box is of: boxes that overlap from one frame to the next are one's."""
+    last: dict[int, Box] = {}
+    named: list[list[int]] = []
+    for boxes in truth:
+        names: list[int] = []
+        for box in boxes:
+            free = [p for p in last if p not in names and last[p].iou(box) >= MIN_IOU]
+            names.append(max(free, key=lambda p: last[p].iou(box), default=len(last)))
+            last[names[-1]] = box
+        named.append(names)
+    return named
+
+
+def pairs(look: Look, boxes: Sequence[Box]) -> Iterator[tuple[int, int]]:
+    """(id, index of the true box) of every face that is held, the best overlap first."""
+    overlaps = [
+        (face.track.box.iou(box), face.track.id, index)
+        for face in look.faces
+        for index, box in enumerate(boxes)
+    ]
+    ids: set[int] = set()
+    taken: set[int] = set()
+    for overlap, face, index in sorted(overlaps, reverse=True):
+        if overlap >= MIN_IOU and face not in ids and index not in taken:
+            ids.add(face)
+            taken.add(index)
+            yield face, index
+
+
+def judge(looks: Sequence[Look], truth: Truth) -> dict[str, Any]:
+    """Recall, precision and identity of a clip."""
+    held = shown = there = 0
+    met: dict[int, set[int]] = {}
+    for look, boxes, names in zip(looks, truth, people(truth), strict=True):
+        found = list(pairs(look, boxes))
+        held, shown, there = held + len(found), shown + len(look.faces), there + len(boxes)
+        for face, index in found:
+            met.setdefault(face, set()).add(names[index])
+    count = len({name for names in people(truth) for name in names})
+    return {
+        "frames": len(looks),
+        "held": held / there if there else None,
+        "true": held / shown if shown else None,
+        "ids": f"{len({f.track.id for look in looks for f in look.faces})}/{count}",
+        "mixed": sum(len(names) > 1 for names in met.values()),
+    }
+
+
+def compare(looks: Sequence[Look], thorough: Sequence[Look]) -> str:
+    """Whether both told the same labels in the same order, and the greatest difference in time."""
+    one, other = ([e for look in run for e in look.events] for run in (looks, thorough))
+    changed = [[e for e in events if e.kind == "changed"] for events in (one, other)]
+    labels = [[e.label for e in events] for events in changed]
+    if labels[0] != labels[1]:
+        return f"{' '.join(labels[0]) or '-'} for {' '.join(labels[1]) or '-'}"
+    apart = max((abs(a.at - b.at) for a, b in zip(*changed, strict=True)), default=0.0)
+    return f"{len(labels[0])} same, {apart:.2f} s"
+
+
+def measure(clip: Path, settings: Sequence[str]) -> dict[str, Any]:
+    """What `edgeemo bench --baseline` says of a clip, in a process of its own."""
+    command = [sys.executable, "-m", "edgeemo", "bench", str(clip), "--json", "--baseline"]
+    for setting in settings:
+        command += ["--set", setting]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    return {
+        "ms": report["cpu_ms"],
+        "loop": report["baseline"]["cpu_ms"],
+        "x": f"{report['ratio']:.0f} {report['ratio_haar']:.0f}",
+        "MB": report["peak_rss_mb"],
+        "stages": report["stages_cpu_ms"],
+        "read_ms": report["read"]["cpu_ms"],
+    }
+
+
+def rows(folder: Path, settings: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The figures of every clip that faces.json names."""
+    config = load_config(None, settings, {})
+    classifier = TFLiteClassifier(config.model)
+    known = json.loads((folder / "faces.json").read_text("utf-8"))
+    for name, boxes in known.items():
+        truth = [[Box(*box) for box in frame] for frame in boxes]
+        looks = watch(folder / name, config, classifier, exhaustive=False)
+        thorough = watch(folder / name, config, classifier, exhaustive=True)
+        yield {
+            "clip": name,
+            **judge(looks, truth),
+            **measure(folder / name, settings),
+            "events": compare(looks, thorough),
+        }
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row of the table, in Markdown."""
+    cells = (row[column] for column in COLUMNS)
+    texts = (
+        "-" if cell is None else f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+        for cell in cells
+    )
+    return "| " + " | ".join(texts) + " |"
+
+
+def main() -> None:
+    """Read the command line, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--json", action="store_true", help="a JSON object a clip instead")
+    options = parser.parse_args()
+    if not options.json:
+        print(line(dict(zip(COLUMNS, COLUMNS, strict=True))))
+        print("|" + "---|" * len(COLUMNS))
+    for row in rows(options.folder, options.settings):
+        print(json.dumps(row) if options.json else line(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
