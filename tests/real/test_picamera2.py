@@ -12,12 +12,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from real.machine import ROOT
 from real.userland import MIRROR, Userland
+from real.wheels import install_wheels
 from realparts import missing, require
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -45,7 +45,10 @@ def pi(tmp_path_factory: pytest.TempPathFactory) -> Userland:
         missing("a userland needs root")
     root = tmp_path_factory.mktemp("pi") / "root"
     install_debian(root)
-    install_wheels(root / SITE.lstrip("/"))
+    site = root / SITE.lstrip("/")
+    install_wheels(site, PYTHON, *WHEELS)
+    # Without what its raw files and windows need.
+    install_wheels(site, PYTHON, "picamera2", alone=True)
     cameras = root / "usr/share/libcamera/pipeline/virtual"
     cameras.mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "cameras.yaml", cameras / "virtual.yaml")
@@ -69,21 +72,12 @@ def install_debian(root: Path) -> None:
     subprocess.run([*command, "trixie", str(root), *suites], check=True, timeout=1200)
 
 
-def install_wheels(site: Path) -> None:
-    """Unpack what the tests need from PyPI; picamera2 without what its raw files and windows need."""
-    platforms = [f"manylinux_2_{minor}_x86_64" for minor in (34, 28, 27, 17)] + ["any"]
-    target = ["--target", str(site), "--python-version", PYTHON, "--only-binary=:all:"]
-    options = [*target, *(f"--platform={platform}" for platform in platforms)]
-    for packages in (WHEELS, ("--no-deps", "picamera2")):
-        install = [sys.executable, "-m", "pip", "install", "--quiet", *options, *packages]
-        subprocess.run(install, check=True, timeout=600)
-
-
 def test_picamera2_keeps_the_contract_of_sources(pi: Userland) -> None:
     """The contract suite and picamera2's own tests pass in it, none of them skipped."""
     with pi.with_proc():
         told = pi.run(
-            *("python3", "-m", "pytest", "-p", "real.virtual_camera", "-p", "no:cacheprovider"),
+            *("python3", "-m", "pytest", "--noconftest", "-p", "no:cacheprovider"),
+            *("-p", "real.virtual_camera"),
             *("-q", "--rootdir", SOURCE, "-k", "picamera2 or auto"),
             *(f"{SOURCE}/tests/test_sources.py", f"{SOURCE}/tests/test_sources_picamera2.py"),
         )

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 COMMAND = """
 modprobe vivid n_devs=1 node_types=0x1 num_inputs=1 input_types=0 || exit 1
-python3 -m pytest -p no:cacheprovider -q -k "v4l2 or auto or describe" \\
+python3 -m pytest --noconftest -p no:cacheprovider --color=no -q -k "v4l2 or auto or describe" \\
     tests/test_sources.py tests/test_sources_v4l2.py
 """
 TIMEOUT_S = 1200
