@@ -163,7 +163,8 @@ class Capture:
             self._note_back(frame)
 
     def _note_back(self, frame: Frame) -> None:
-        log.info("%s: pictures of %d x %d", self._source.name, *frame.size)
+        state = "is back" if self._available is False else "is open"
+        log.info("%s %s: pictures of %d x %d", self._source.name, state, *frame.size)
         self._available = True
         self._back_at = self._clock()
 

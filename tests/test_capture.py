@@ -120,9 +120,9 @@ def test_capture_opens_a_lost_camera_again(caplog: pytest.LogCaptureFixture) -> 
     rig.stop()
     assert (source.opened, rig.capture.losses) == (2, 1)
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
-        ("INFO", "the played camera: pictures of 2 x 2"),
+        ("INFO", "the played camera is open: pictures of 2 x 2"),
         ("WARNING", "the played camera is lost; trying again until it is back"),
-        ("INFO", "the played camera: pictures of 2 x 2"),
+        ("INFO", "the played camera is back: pictures of 2 x 2"),
     ]
 
 

@@ -167,6 +167,22 @@ def test_file_source_refuses_the_unusable_in_one_line(
     assert capfd.readouterr() == ("", "")
 
 
+def test_file_source_says_how_much_of_a_damaged_clip_can_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A clip that is whole by its structure and yet can't be decoded to its end is warned about."""
+    path = write_clip(tmp_path / "clip.mp4", range(0, 250, 5), fps=25)
+    content = bytearray(path.read_bytes())
+    table = content.index(b"stsz")  # the sizes of the frames (ISO/IEC 14496-12, 8.7.3)
+    content[table + 16 + 4 * 20 : table + 16 + 4 * 50] = b"\0" * 4 * 30
+    path.write_bytes(content)
+    count = len(list(frames(FileSource(path))))
+    assert count < 45
+    assert [r.getMessage() for r in caplog.records] == [
+        f"{path} is damaged: {count} of 50 frames can be read"
+    ]
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp"])
 def test_file_source_takes_whole_pictures_of_every_kind(tmp_path: Path, suffix: str) -> None:
     """The check for missing ends does not refuse what is whole."""

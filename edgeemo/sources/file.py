@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -15,7 +16,11 @@ from edgeemo.sources.container import is_cut_short, is_gif
 from edgeemo.sources.source import Clock
 from edgeemo.types import Frame, Picture
 
+log = logging.getLogger(__name__)
+
 MS_PER_S = 1000.0
+CLEARLY_LESS = 0.9
+"""A clip with less than this share of the frames that it announces is damaged."""
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
@@ -109,6 +114,7 @@ class _ClipReader:
         self._path = path
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         self._previous_at = -1.0
+        self._decoded = 0
         # FFmpeg takes nearly anything for a clip; only a decoded frame tells that it is one.
         self._first = self._decode()
         if self._first is None:
@@ -123,12 +129,22 @@ class _ClipReader:
     def _decode(self) -> _Still | None:
         decoded, image = self._capture.read()
         if not decoded:
+            self._say_missing()
             return None
+        self._decoded += 1
         at = self._capture.get(cv2.CAP_PROP_POS_MSEC) / MS_PER_S
         if at <= self._previous_at:  # formats without time stamps of their own
             at = self._previous_at + self._interval_s()
         self._previous_at = at = max(at, 0.0)
         return _Still(np.asarray(image, np.uint8), at)
+
+    def _say_missing(self) -> None:
+        # Of some formats the number is an estimate: only what is clearly less is worth a word.
+        announced = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        if 0 < self._decoded < announced * CLEARLY_LESS:
+            log.warning(
+                "%s is damaged: %d of %d frames can be read", self._path, self._decoded, announced
+            )
 
     def _interval_s(self) -> float:
         fps = self._capture.get(cv2.CAP_PROP_FPS)
