@@ -17,9 +17,10 @@ from edgeemo.clock import Clock, wall_time
 from edgeemo.commands import Announce, Enable, Hello, Unusable, understand
 from edgeemo.complaint import Complaints
 from edgeemo.config import Config
-from edgeemo.connection import Connector, Link
+from edgeemo.connection import Connector
 from edgeemo.courier import Courier
 from edgeemo.homeassistant import birth_topic, discovery, discovery_topic
+from edgeemo.link import Link
 from edgeemo.messages import OFF, OFFLINE, ON, ONLINE, EventWriter, Topics, encode, retained
 from edgeemo.outbox import FILE_NAME, Outbox
 from edgeemo.standing import Standing

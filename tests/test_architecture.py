@@ -38,8 +38,9 @@ FLOORS = (
         *("annotate", "classifier", "demobroker", "sources", "view"),
     },
     {"broker", "capture", "outbox", "verifier", "flow", "nobroker"},
-    {"connection", "courier", "detector", "visit"},
-    {"brokerprobe", "brokerwatch", "mqtt"},
+    {"courier", "detector", "link", "visit"},
+    {"brokerprobe", "brokerwatch", "connection"},
+    {"mqtt"},
     # 4: the order of work
     {"pipeline"},
     # 5: composition

@@ -17,8 +17,8 @@ from examples import LABELS, a_config, a_face
 
 from edgeemo.broker import Trouble
 from edgeemo.config import OutboxConfig
-from edgeemo.connection import Link
 from edgeemo.courier import Courier
+from edgeemo.link import Link
 from edgeemo.messages import encode, retained
 from edgeemo.outbox import Outbox
 from edgeemo.standing import Standing

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgeemo.broker import Trouble
-from edgeemo.connection import Link
+from edgeemo.link import Link
 from edgeemo.messages import retained
 from edgeemo.mqtt import Publisher
 
