@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from edgeemo.config import Config
 from edgeemo.errors import InputError
 from edgeemo.pipeline import Classifier, Look, Pipeline, build_pipeline
-from edgeemo.sources.file import PICTURE_SUFFIXES, FileSource, is_picture
+from edgeemo.sources.file import FileSource
+from edgeemo.sources.reader import PICTURE_SUFFIXES, is_picture
 from edgeemo.sources.source import frames
 from edgeemo.types import Face, Frame
 

@@ -12,7 +12,8 @@ from clips import SIZE, plain, write_clip, write_gif
 
 from edgeemo.errors import EndOfSource, InputError
 from edgeemo.sources import frames
-from edgeemo.sources.file import FileSource, is_picture
+from edgeemo.sources.file import FileSource
+from edgeemo.sources.reader import is_picture
 
 LEVELS = (10, 60, 110, 160, 210)
 

@@ -15,7 +15,7 @@ from edgeemo.annotate import CLIP_CODES, annotated, open_canvas
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.cli.options import overrides_option, read_config
 from edgeemo.errors import InputError
-from edgeemo.sources.file import is_picture
+from edgeemo.sources.reader import is_picture
 
 
 @click.command()
