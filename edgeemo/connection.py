@@ -10,6 +10,7 @@ from edgeemo import broker
 from edgeemo.backoff import Backoff
 from edgeemo.broker import Trouble
 from edgeemo.config import Config
+from edgeemo.errors import ConfigError
 from edgeemo.link import Link, Listener
 from edgeemo.types import Message
 
@@ -33,8 +34,14 @@ class Connector:
     """
 
     def __init__(self, config: Config, will: Message, listener: Listener) -> None:
+        """Nothing is opened yet, but the password and the certificates are looked at.
+
+        Raises:
+            ConfigError: they can't be used.
+        """
         self._config = config
         self.name = self._own_name = broker.client_id(config)
+        broker.new_client(config, self.name)
         self._evictions = 0
         self._will = will
         self._listener = listener
@@ -59,38 +66,48 @@ class Connector:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            link = Link(
-                self._config,
-                self.name,
-                self._will,
-                self._listener,
+            self._stopping.wait(self._attempt())
+
+    def _attempt(self) -> float:
+        """Connect, stay as long as it lasts, and return the seconds to wait before the next time."""
+        try:
+            link = self._link = Link(
+                *(self._config, self.name, self._will, self._listener),
                 is_version_5=self._is_version_5,
             )
-            self._link = link
-            started = time.monotonic()
-            trouble = link.serve(self._stopping)
-            if trouble is None:
-                return
-            is_short = link.was_up and time.monotonic() - started < SHORT_S
-            self._choose_name(is_evicted=is_short and trouble.is_eviction)
-            self._listener.on_down(link if link.was_up else None, trouble)
-            self._stopping.wait(self._pause_s(link, trouble))
+        except ConfigError as error:  # a certificate or password that was replaced while we run
+            unusable = Trouble(" ".join(str(error).split()), is_refusal=True)
+            self._listener.on_down(None, unusable)
+            return self._refused_backoff.pause_s()
+        started = time.monotonic()
+        trouble = link.serve(self._stopping)
+        if trouble is None or self._choose_version(link):
+            return 0.0
+        self._listener.on_down(link if link.was_up else None, trouble)
+        self._choose_name(link, trouble, lasted_s=time.monotonic() - started)
+        return self._pause_s(link, trouble)
 
     def _pause_s(self, link: Link, trouble: Trouble) -> float:
-        if self._choose_version(link):
-            return 0.0
-        if link.was_up and not trouble.is_refusal:
+        if link.was_up:
             self._backoff.reset()
             self._refused_backoff.reset()
         return (self._refused_backoff if trouble.is_refusal else self._backoff).pause_s()
 
-    def _choose_name(self, *, is_evicted: bool) -> None:
-        self._evictions = self._evictions + 1 if is_evicted else 0
-        is_suspicious = self._evictions >= MANY_EVICTIONS
-        self.name = f"{self._own_name}-{secrets.token_hex(3)}" if is_suspicious else self._own_name
+    def _choose_name(self, link: Link, trouble: Trouble, lasted_s: float) -> None:
+        if not link.was_up:
+            self._evictions = 0
+            if trouble.is_refusal:  # perhaps for the other name
+                self.name = self._own_name
+        elif trouble.is_eviction and lasted_s < SHORT_S:
+            self._evictions += 1
+        else:
+            self._evictions = 0
+        if self._evictions == MANY_EVICTIONS:
+            # For good: under ever new names the wills of dead connections would call us offline.
+            self.name = f"{self._own_name}-{secrets.token_hex(3)}"
 
     def _choose_version(self, link: Link) -> bool:
-        """Settle on MQTT 5 or 3.1.1 for the next attempt; whether to make it at once.
+        """Settle on MQTT 5 or 3.1.1 for the next attempt; whether to make that one at once.
 
         With 5 the broker says more: that it refuses a message, that another client took our place.
         One that knows 3.1.1 only says so, or hangs up without a word: then both are tried in turn.

@@ -60,6 +60,9 @@ class Publisher:
             the broker has acknowledged it or it lies in the outbox.
         clock: wall time for the events.
         model: what the board is called, for Home Assistant.
+
+    Raises:
+        ConfigError: the password or a certificate can't be used.
     """
 
     def __init__(

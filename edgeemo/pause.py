@@ -18,7 +18,11 @@ class PauseFlag:
 
     def is_paused(self) -> bool:
         """Whether the last thing asked for was a pause."""
-        return self._mark.exists()
+        try:
+            return self._mark.exists()
+        except OSError as error:
+            logger.warning("whether there is a pause can't be told: %s", error)
+            return False
 
     def store(self, *, paused: bool) -> None:
         """Remember; where the disk does not take it, the pause holds until the next start, and that is said."""

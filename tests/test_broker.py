@@ -7,13 +7,14 @@ import ssl
 from pathlib import Path
 
 import pytest
-from examples import a_config
+from examples import LABELS, a_config
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgeemo import broker
 from edgeemo.config import MqttConfig, TlsConfig
 from edgeemo.errors import ConfigError
+from edgeemo.mqtt import Publisher
 
 MQTT = MqttConfig(host="hub", port=1883)
 
@@ -116,3 +117,11 @@ def test_explain_loss_notices_another_client_with_our_id() -> None:
     trouble = broker.explain_loss(MQTT, code, None)
     assert "give each machine its own `device`" in trouble.text
     assert trouble.is_eviction
+
+
+def test_publisher_finds_a_bad_secret_before_it_starts(tmp_path: Path) -> None:
+    """A mistake in the settings ends the start, as every other does."""
+    (tmp_path / "empty").touch()
+    config = a_config(tmp_path, mqtt={"user": "porch", "password_file": tmp_path / "empty"})
+    with pytest.raises(ConfigError, match="holds no password"):
+        Publisher(config, LABELS, on_enabled=lambda _: None)

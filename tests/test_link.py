@@ -50,8 +50,11 @@ class Notes:
 
 
 @contextmanager
-def server(answer: bytes) -> Iterator[int]:
-    """A port where every connection gets these bytes once it has said something, and is then closed."""
+def server(answer: bytes, versions: list[int] | None = None) -> Iterator[int]:
+    """A port where every connection gets these bytes once it has said something, and is then closed.
+
+    `versions` takes the protocol level of each CONNECT: 5, or 4 for 3.1.1.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -61,7 +64,9 @@ def server(answer: bytes) -> Iterator[int]:
                 except OSError:
                     return
                 with client, suppress(OSError):  # it may leave at any byte
-                    client.recv(4096)
+                    connect = client.recv(4096)
+                    if versions is not None:
+                        versions.append(connect[connect.index(b"MQTT") + 4])
                     client.sendall(answer)
                     client.shutdown(socket.SHUT_WR)
                     while client.recv(4096):
@@ -133,6 +138,22 @@ def test_link_passes_on_any_payload_as_text(tmp_path: Path, payload: bytes) -> N
     packet = publish_packet(COMMAND.encode(), payload)
     _, notes = serve_once(tmp_path, LET_IN_3 + packet, is_version_5=False)
     assert notes.heard == [(COMMAND, payload.decode("utf-8", "replace"))]
+
+
+def test_publisher_steps_back_to_the_version_that_a_broker_knows(tmp_path: Path) -> None:
+    """Refused as too new, by the code of 3.1.1: the next attempt, at once, speaks that."""
+    refusal = bytes([0x20, 2, 0, 1])
+    _, first = serve_once(tmp_path, refusal, is_version_5=True)
+    trouble, second = serve_once(tmp_path, LET_IN_3, is_version_5=False)
+    assert (first.ups, second.ups) == (0, 1)
+    seen: list[int] = []
+    with server(refusal, seen) as port:
+        publisher = Publisher(a_config(tmp_path, port), LABELS, on_enabled=lambda _: None)
+        publisher.start()
+        wait_until(lambda: len(seen) >= 2, what="a second attempt")
+        publisher.stop(1.0)
+    assert seen[:2] == [5, 4]
+    assert trouble is not None
 
 
 def test_publisher_lives_on_at_a_server_that_is_none(

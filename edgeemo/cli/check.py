@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from edgeemo.address import mask_url
+from edgeemo.broker import new_client
 from edgeemo.cli.options import config_options
 from edgeemo.config import Config
 from edgeemo.sidecar import Sidecar
@@ -17,6 +18,8 @@ from edgeemo.sidecar import Sidecar
 def check(config: Config) -> None:
     """Report every problem of a configuration (exit 2), or what it will do."""
     sidecar = Sidecar.beside(config.model.path)
+    if config.mqtt.host is not None:
+        new_client(config, "check")  # goes nowhere: password and certificates are read
     for line in plan(config, sidecar):
         click.echo(line)
 
