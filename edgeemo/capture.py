@@ -169,6 +169,7 @@ class Capture:
         self._back_at = self._clock()
 
     def _note_loss(self, error: SourceError) -> None:
+        self._mailbox.clear()  # nobody should take a picture of before for a sign of life
         if self._available and self._clock() - self._back_at >= STEADY_S:
             self._backoff.reset()
         if self._available is not False:

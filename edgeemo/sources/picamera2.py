@@ -88,16 +88,15 @@ class Picamera2Source:
 
     def close(self) -> None:
         """Stop the camera and give it back."""
-        camera, self._camera = self._camera, None
-        if camera is None:
+        if self._camera is None:
             return
         try:
-            camera.close()
+            self._camera.close()
         except RuntimeError as error:  # a camera that is gone can't be given back properly
             log.debug("%s did not close cleanly: %s", self.name, error)
         # picamera2's objects hold each other, three descriptors and the camera's memory: those are
         # scarce on a Pi and wanted again by the next opening, so they are freed now.
-        del camera
+        self._camera = None
         gc.collect()
 
     def _streams(self, camera: Any) -> dict[str, Any]:
