@@ -48,7 +48,11 @@ def check(connection: sqlite3.Connection, version: int) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found not in (0, version):
         raise DamagedError(f"made by another version ({found})")
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    try:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except UnicodeDecodeError as error:
+        # The verdict quotes names from the file, whatever became of them.
+        raise DamagedError("its names are no text") from error
     if verdict != "ok":
         raise DamagedError(verdict)
 
