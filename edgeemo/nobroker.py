@@ -29,7 +29,7 @@ class NoBroker:
     def stop(self, timeout_s: float) -> None:
         """There is nobody to take leave of."""
 
-    def drain(self, timeout_s: float) -> bool:
+    def drain(self, timeout_s: float) -> bool:  # noqa: ARG002  # the publisher's signature
         """Nothing waits."""
         return True
 
