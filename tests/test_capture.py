@@ -149,6 +149,17 @@ def test_capture_is_not_available_before_the_first_picture_and_after_a_loss() ->
     assert (before, after) == (False, False)
 
 
+def test_capture_loss_throws_away_what_was_seen_before_it() -> None:
+    """A picture that nobody had taken yet when the camera was lost is not shown afterwards."""
+    source = PlayedSource(picture, lose, opening=itertools.chain([picture], itertools.repeat(lose)))
+    rig = Rig(source)
+    wait_until(lambda: rig.capture.losses == 1)
+    taken = rig.mailbox.take(0.0)
+    rig.stop()
+    assert rig.capture.frames == 1
+    assert taken is None
+
+
 def test_capture_pause_closes_the_camera_until_resumed() -> None:
     """While paused the device is free for others; afterwards it is opened again."""
     source = PlayedSource(then=itertools.repeat(picture))
