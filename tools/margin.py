@@ -25,18 +25,19 @@ from manual import manual
 from numpy.typing import NDArray
 
 from edgeemo.classifier import TFLiteClassifier
-from edgeemo.config import ModelConfig
+from edgeemo.config import ModelConfig, bundled_verifier
 from edgeemo.detector import HaarDetector
 from edgeemo.errors import EdgeemoError, InputError
 from edgeemo.preprocess import fit
 from edgeemo.types import Box, Frame, Picture
+from edgeemo.verifier import FaceVerifier
 from edgeemo.view import View
 
 PATH = click.Path(path_type=Path)
 SIDE, BORDER = 144, 72
 """Pixels of an enlarged face, and of what is put around it on every side."""
-GUESSES = (0.7, 0.85, 1.0)
-"""Sides at which a face is looked for, as shares of the data's framing."""
+GUESS = 0.85
+"""About the side at which a face is looked for first, as a share of the data's framing."""
 MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 
 
@@ -122,7 +123,8 @@ def _truth(labels: Sequence[str], faces: Faces) -> NDArray[np.int64]:
 
 def find(pictures: Sequence[Picture], truth: NDArray[np.int64]) -> Iterator[Found]:
     """The faces of a known label that the detector finds; those it misses are left out."""
-    detector = HaarDetector()
+    verifier = TFLiteClassifier(ModelConfig(path=bundled_verifier()))
+    detector = HaarDetector(FaceVerifier(verifier))
     for picture, label in zip(pictures, truth, strict=True):
         if label < 0:
             continue
@@ -135,13 +137,9 @@ def find(pictures: Sequence[Picture], truth: NDArray[np.int64]) -> Iterator[Foun
 
 
 def _detect(detector: HaarDetector, scene: Picture) -> Box | None:
-    view = View(Frame(scene, at=0.0, index=0))
-    whole = Box(BORDER, BORDER, SIDE, SIDE)
-    for share in GUESSES:
-        detection = detector.confirm(view, whole.grow((share - 1) / 2), 0.0)
-        if detection is not None:
-            return detection.box
-    return None
+    guess = Box(BORDER, BORDER, SIDE, SIDE).grow((GUESS - 1) / 2)
+    found = detector.refind(View(Frame(scene, at=0.0, index=0)), guess, 0.0)
+    return found.box if found else None
 
 
 def _answer(classifier: TFLiteClassifier, face: Found) -> int:
