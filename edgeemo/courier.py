@@ -92,6 +92,7 @@ class Courier:
         self._cursor = 0
         self._unaccepted: deque[Parcel] = deque()
         self._delivered_rows: list[int] = []
+        self._refused: set[str] = set()
         self._dropped = 0
         self._write_at = self._remove_at = self._refused_until = 0.0
         self._expire_at = 0.0
@@ -133,6 +134,7 @@ class Courier:
         """There is a connection that takes `window` unacknowledged messages at a time."""
         self._link, self._window = link, window
         self._refused_until = 0.0
+        self._refused.clear()
         self._cursor = 0
         self._ahead.clear()
         self._standing.announce()
@@ -152,7 +154,7 @@ class Courier:
         if isinstance(parcel, str):
             self._standing.settle(parcel)
             if refusal:
-                logger.error("the broker refuses %s: %s; check its access rules", parcel, refusal)
+                self._complain(parcel, refusal)
         elif parcel is not None and refusal:
             self._refuse(parcel, refusal, now)
         elif parcel is not None:
@@ -247,6 +249,7 @@ class Courier:
             size -= len(parcel.payload)
             parcel.is_dropped = True
             self._dropped += 1
+        self._report_accepted()
 
     def _clean(self, now: float) -> None:
         """Forget what was delivered, and what has become too old."""
@@ -263,24 +266,31 @@ class Courier:
 
     def _accept(self, parcel: Parcel) -> None:
         parcel.is_accepted = True
-        while self._unaccepted and (
-            self._unaccepted[0].is_accepted or self._unaccepted[0].is_dropped
-        ):
-            first = self._unaccepted.popleft()
+        self._report_accepted()
+
+    def _report_accepted(self) -> None:
+        """Tell of the accepted ones in order, as far as nothing before them is undecided."""
+        while self._unaccepted:
+            first = self._unaccepted[0]
+            if not (first.is_accepted or first.is_dropped):
+                return
+            self._unaccepted.popleft()
             if first.is_accepted:
                 self._on_accepted(first.payload)
 
     def _refuse(self, parcel: Parcel, reason: str, now: float) -> None:
-        if now >= self._refused_until:
-            logger.error(
-                "the broker refuses events on %s: %s; check its access rules; they wait",
-                *(parcel.topic, reason),
-            )
+        self._complain(parcel.topic, reason)
         self._refused_until = now + REFUSAL_PAUSE_S
         self._cursor = 0
         self._ahead.clear()
         if parcel.row is None:
             self._memory = deque(sorted([parcel, *self._memory], key=self._place))
+
+    def _complain(self, topic: str, reason: str) -> None:
+        """Once a connection and topic: a state may be refused every second."""
+        if topic not in self._refused:
+            self._refused.add(topic)
+            logger.error("the broker refuses %s: %s; check its access rules", topic, reason)
 
     def _try(self, action: Callable[[], object]) -> bool:
         """Do something with the disk; trouble with it is said once, and costs nothing but itself."""

@@ -191,6 +191,7 @@ def test_courier_keeps_events_that_the_broker_refuses(
     desk.acknowledge(1, 2, 3, refusal="Not authorized")
     desk.step()
     desk.step(REFUSAL_PAUSE_S)
+    desk.acknowledge(4, 5, 6, refusal="Not authorized")
     assert [r.levelname for r in caplog.records] == ["ERROR"]
     assert link.payloads() == ["1", "2", "3"] * 2
     assert desk.stored() == ["1", "2", "3"]
@@ -227,6 +228,7 @@ def test_courier_goes_on_in_memory_when_the_disk_fails(
         desk.take()
         desk.step(60.0)
     accepted_before = list(desk.accepted)
+    assert len(desk.courier._unaccepted) == 10
     link = desk.up()
     desk.step()
     desk.acknowledge(*range(1, 11))
