@@ -18,14 +18,15 @@ class Skip(StrEnum):
     STILL = "still"
 
 
-FIRST = 1.0
-"""Budget of a look at a picture of which nothing is known: all of it is searched upright."""
+FIRST = 5.0
+"""Budget of a look at a picture of which nothing is known: all of it is searched, upright and tilted
+to either side (which costs nearly twice as much, since the turned picture is larger)."""
 
 EARLY = 0.25
 """Share of the interval by which a frame may come too soon: cameras are not exact, and of 12.5 frames
 a second 10 are to be looked at, the first two among them. The average is kept all the same."""
 
-CATCH_UP = 8.0
+CATCH_UP = 6.0
 """How much more than usual is searched until every way of searching has seen the whole picture."""
 
 LEAST = 0.02
@@ -119,7 +120,11 @@ class Cadence:
     def to_classify(
         self, tracks: Sequence[Track], settled: Collection[int], at: float
     ) -> tuple[Track, ...]:
-        """The faces that are not `settled` (ids) or not classified for a while; noted as classified."""
+        """The faces to give to the network now; noted as classified.
+
+        Those are the ones that are not `settled` (ids), and those that have changed since they were
+        classified, once that is long enough ago. A face that keeps still would say the same again.
+        """
         chosen = tuple(t for t in tracks if t.id not in settled or self._is_stale(t.id, at))
         for track in chosen:
             self._classified_at[track.id] = at
@@ -127,4 +132,5 @@ class Cadence:
         return chosen
 
     def _is_stale(self, face: int, at: float) -> bool:
-        return at - self._classified_at.get(face, float("-inf")) >= self._config.classify_s
+        since = self._classified_at.get(face, float("-inf"))
+        return face in self._owed and at - since >= self._config.classify_s

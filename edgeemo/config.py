@@ -169,7 +169,7 @@ class TrackConfig(Section):
     """... within so many looks."""
     probe_s: Seconds = 0.4
     """A known face is looked for again after this long; one that was missed, at every look."""
-    hold_s: Seconds = 0.7
+    hold_s: Seconds = 0.5
     """How long a face is held that is neither found nor can be followed."""
     follow_s: Seconds = 8.0
     """How long a face is held that is not found but can be followed, such as a turned head."""
@@ -190,10 +190,10 @@ class CadenceConfig(Section):
     """The floor, also when the board is hot or nothing moves."""
     full_scan_s: Seconds = 5.0
     """The whole picture is scanned at least this often while something moves."""
-    search_share: float = Field(default=0.3, gt=0.0, le=1000.0)
+    search_share: float = Field(default=0.4, gt=0.0, le=1000.0)
     """How much of the picture is searched for new faces in one look: 1 is all of it at every size."""
     classify_s: Seconds = 0.3
-    """A settled face is classified again after this long; a new or changing one sooner."""
+    """A face that moves is classified again after this long; a new or undecided one sooner."""
     motion_threshold: Share = 0.01
     """Share of the picture that must change before a new look is worth it; 0 looks always."""
 

@@ -25,7 +25,7 @@ FACE = 28
 AROUND = 0.5
 """What is seen around it on every side, as a share of its side: it may move half of that at once."""
 PATCH = round(FACE * (1 + 2 * AROUND))
-GRID = 5
+GRID = 4
 """Points along a side."""
 RETURNED = 0.8
 """Pixels (of the patch) within which a point has to come back to count."""

@@ -17,7 +17,7 @@ from edgeemo.flow import follow
 from edgeemo.mood import Mood
 from edgeemo.motion import Motion, MotionGate
 from edgeemo.search import Search
-from edgeemo.tracker import Place, Tracker, same_place
+from edgeemo.tracker import BELIEVABLE, Place, Probe, Tracker, same_place
 from edgeemo.types import Box, Detection, EmotionEvent, Face, Frame, Picture, Scores, Track
 from edgeemo.verifier import FaceVerifier
 from edgeemo.view import View
@@ -152,19 +152,27 @@ class Pipeline:
         """Look closely where the tracker wants it: what became of tracks by id, and of candidates."""
         found: dict[int, Detection | None] = {}
         others: list[Detection] = []
-        for face, box, angle, is_lost in self._tracker.probes(at):
-            if face is not None:
-                look = self._detector.refind if is_lost else self._detector.examine
-                found[face] = look(view, box, angle)
-            elif detection := self._detector.examine(view, box, angle):
+        for probe in self._tracker.probes(at):
+            detection = self._look_at(view, probe)
+            if probe.face is not None:
+                found[probe.face] = detection
+            elif detection:
                 others.append(detection)
         return found, others
+
+    def _look_at(self, view: View, probe: Probe) -> Detection | None:
+        detector = self._detector
+        if probe.is_lost:
+            return detector.refind(view, probe.box, probe.angle)
+        look = detector.examine if probe.has_moved else detector.recognise
+        return look(view, probe.box, probe.angle)
 
     def _search(self, view: View, motion: Motion, at: float, budget: float) -> list[Detection]:
         """Look for new faces in a share of the picture, where something moved first."""
         known = [track.box for track in self._tracker.tracks]
         self._quest.note(motion, known)
-        known += [candidate.box for candidate in self._tracker.candidates]
+        # A candidate that is not plain yet may be one seen at the wrong tilt or size.
+        known += [c.box for c in self._tracker.candidates if c.score >= BELIEVABLE]
         found: list[Detection] = []
         shares = self._quest.take(at, self._smallest(), budget)
         proposals = [p for share in shares for p in self._detector.propose(view, share)]

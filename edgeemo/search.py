@@ -30,7 +30,7 @@ class Pass(NamedTuple):
 PASSES = (Pass(1.0, 0.0), Pass(1.0, TILT), Pass(1.0, -TILT), Pass(BETWEEN, 0.0))
 """In turn: a face that one of them misses is found by the next."""
 
-ROUNDS = 2
+ROUNDS = 1
 """How often every pass is made before the search counts as caught up with a new picture."""
 
 MARGIN = 1.0

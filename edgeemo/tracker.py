@@ -47,13 +47,14 @@ class Place(NamedTuple):
 class Probe(NamedTuple):
     """A place where a close look for a face is wanted: of a track, or (`face` None) a candidate.
 
-    One that is lost may be anywhere around.
+    One that is lost may be anywhere around; one that has not moved needs no new box.
     """
 
     face: int | None
     box: Box
     angle: float
     is_lost: bool = False
+    has_moved: bool = True
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class _Held:
     track: Track
     misses: int = 0
     lost_at: float | None = None
+    has_moved: bool = True
 
 
 class Tracker:
@@ -135,7 +137,8 @@ class Tracker:
                 continue
             if place is None:
                 held.lost_at = at
-            else:
+            elif place.box != held.track.box:
+                held.has_moved = True
                 held.track = replace(held.track, box=place.box, angle=place.angle)
 
     def update(
@@ -156,7 +159,7 @@ class Tracker:
         self.refused.clear()
         for face, detection in found.items():
             self._see(self._held[face], detection, at)
-        rest = self._recognise(others, at)
+        rest = self._recognise(_best(others), at)
         self._recall(rest, at)
         self._promote(at)
         self._release(at, size)
@@ -165,7 +168,7 @@ class Tracker:
         if detection is None:
             held.misses += 1
             return
-        held.misses, held.lost_at = 0, None
+        held.misses, held.lost_at, held.has_moved = 0, None, False
         box = _blend(held.track.box, detection.box)
         held.track = replace(held.track, box=box, angle=detection.angle, seen_at=at)
 
@@ -246,6 +249,15 @@ def _doubles(tracks: Sequence[Track]) -> Iterator[int]:
     for one, other in itertools.combinations(tracks, 2):
         if same_place(one.box, other.box):
             yield min(one, other, key=lambda track: (track.seen_at, -track.id)).id
+
+
+def _best(detections: Sequence[Detection]) -> list[Detection]:
+    """Of detections that can only be of one face, the one with the highest score."""
+    kept: list[Detection] = []
+    for found in sorted(detections, key=lambda d: -d.score):
+        if not any(same_place(found.box, other.box) for other in kept):
+            kept.append(found)
+    return kept
 
 
 def _match(

@@ -124,11 +124,13 @@ def test_cadence_looks_at_once_after_clear() -> None:
     assert cadence.plan(0.01, STILL, (), **CALM) == Plan(budget=FIRST)
 
 
-def test_cadence_classifies_new_faces_open_ones_and_those_not_seen_for_a_while() -> None:
-    """A settled face is left alone for classify_s."""
+def test_cadence_classifies_new_faces_open_ones_and_those_that_changed() -> None:
+    """A settled face is left alone for classify_s, and for ever while nothing moves in it."""
     cadence = Cadence(CONFIG)
+    cadence.plan(0.0, BUSY, (TRACK,), **CALM)
     assert cadence.to_classify([TRACK], (), 0.0) == (TRACK,)
     assert cadence.to_classify([TRACK], {1}, 0.1) == ()
     assert cadence.to_classify([TRACK], set(), 0.2) == (TRACK,)
-    assert cadence.to_classify([TRACK], {1}, 0.6) == ()
-    assert cadence.to_classify([TRACK], {1}, 0.75) == (TRACK,)
+    assert cadence.to_classify([TRACK], {1}, 9.0) == ()
+    cadence.plan(9.1, BUSY, (TRACK,), **CALM)
+    assert cadence.to_classify([TRACK], {1}, 9.1) == (TRACK,)

@@ -92,8 +92,8 @@ def test_search_goes_over_everything_again_after_a_while() -> None:
     assert {share.region for share in search.take(9.0, SMALLEST, 0.9)} == {WHOLE}
 
 
-def test_search_is_caught_up_after_two_rounds() -> None:
-    """Every kind of pass twice; then less has to be spent."""
+def test_search_is_caught_up_when_it_has_made_every_pass() -> None:
+    """Then less has to be spent."""
     search = Search(full_scan_s=1e9)
     looks = 0
     while not search.is_caught_up:
@@ -101,7 +101,7 @@ def test_search_is_caught_up_after_two_rounds() -> None:
         search.take(looks / 10, SMALLEST, budget=1.0)
         looks += 1
         assert looks < 40
-    assert looks > 2 * len(PASSES)
+    assert looks >= len(PASSES)
 
 
 def test_search_serves_every_kind_of_pass_alike() -> None:

@@ -224,6 +224,15 @@ def test_tracker_takes_the_larger_of_two_boxes_on_one_face_for_one() -> None:
     assert [track.box.w for track in tracker.tracks] == [100.0]
 
 
+def test_tracker_prefers_the_better_of_two_detections_of_one_face() -> None:
+    """Seen upright and tilted, the tilt at which it is plainer is believed."""
+    tracker = Tracker(CONFIG)
+    for i in range(2):
+        seen = [found(square(98, 100), 0.7), found(square(100, 100), 1.0, 30.0)]
+        tracker.update({}, seen, i / 10, SIZE)
+    assert [(track.id, track.angle) for track in tracker.tracks] == [(1, 30.0)]
+
+
 @pytest.mark.parametrize(
     ("other", "same"),
     [
