@@ -177,6 +177,22 @@ def test_picamera2_refuses_controls_that_it_does_not_have(controls: dict[str, ob
 
 
 @needs_camera
+def test_picamera2_takes_a_control_by_the_name_of_its_value() -> None:
+    """`AfMode: Continuous` is easier to write than its number; drafts of controls count too."""
+    source = Picamera2Source(0, QUICK)
+    source.open()
+    known = source._camera.camera_controls
+    source.close()
+    named = {"AfMode": "Continuous", "FaceDetectMode": "Off"}
+    controls = {name: value for name, value in named.items() if name in known}
+    assert controls
+    with_controls = Picamera2Source(0, QUICK.model_copy(update={"controls": controls}))
+    with_controls.open()
+    assert with_controls.read().size == (640, 480)
+    with_controls.close()
+
+
+@needs_camera
 def test_picamera2_number_that_does_not_exist_is_an_error() -> None:
     """The message says so, and how to list what there is."""
     with pytest.raises(SourceError, match="No camera number 9 found"):
