@@ -74,20 +74,21 @@ def test_connections_leave_nothing_behind(
     """Real connections to a real broker, one after another: handles, threads and memory stay."""
     leaver, me = Leaver(), psutil.Process()
     will = retained("edgeemo/porch/status", "offline")
-    before = (0, 0, 0.0)
+    before = (0.0, 0, 0)
     with Mosquitto(tmp_path) as broker:
         config = a_config(tmp_path, broker.port)
         for number in range(CHANGES + WARM_UP):
             if number == WARM_UP:
-                before = (me.num_fds(), threading.active_count(), memory_mb())
+                before = (memory_mb(), me.num_fds(), threading.active_count())
             Link(config, "changing", will, leaver, is_version_5=True).serve(threading.Event())
-    after = (me.num_fds(), threading.active_count(), memory_mb())
+    after = (memory_mb(), me.num_fds(), threading.active_count())
     assert leaver.ups == CHANGES + WARM_UP
-    assert after[:2] == before[:2]
-    assert after[2] - before[2] < MEMORY_MB
+    assert after[0] - before[0] < MEMORY_MB
+    assert after[1] <= before[1]
+    assert after[2] <= before[2]
     with capsys.disabled():
         print(
-            f"\n{CHANGES} connections: {after[2] - before[2]:+.1f} MB, handles and threads as before"
+            f"\n{CHANGES} connections: {after[0] - before[0]:+.1f} MB, handles and threads as before"
         )
 
 
