@@ -18,7 +18,7 @@ class Skip(StrEnum):
     STILL = "still"
 
 
-FIRST = 5.0
+FIRST = 3.5
 """Budget of a look at a picture of which nothing is known: all of it is searched, upright and tilted
 to either side (which costs nearly twice as much, since the turned picture is larger)."""
 
@@ -26,8 +26,11 @@ EARLY = 0.25
 """Share of the interval by which a frame may come too soon: cameras are not exact, and of 12.5 frames
 a second 10 are to be looked at, the first two among them. The average is kept all the same."""
 
-CATCH_UP = 6.0
+CATCH_UP = 3.0
 """How much more than usual is searched until every way of searching has seen the whole picture."""
+
+ACCOMPANIED = 0.4
+"""How much of the usual is searched while faces are in view: a second one may take a second."""
 
 LEAST = 0.02
 """Budget of a look at a picture in which nothing moves: what is left of the search goes on slowly."""
@@ -93,9 +96,14 @@ class Cadence:
         self._looked_at = at
         if is_first:
             return Plan(budget=max(FIRST, self._config.search_share))
-        if is_still and is_settled:
-            return Plan(budget=LEAST)
-        return Plan(budget=self._config.search_share * (1.0 if is_caught_up else CATCH_UP))
+        return Plan(budget=self._budget(is_still and is_settled, bool(tracks), is_caught_up))
+
+    def _budget(self, is_idle: bool, has_faces: bool, is_caught_up: bool) -> float:
+        if is_idle:
+            return LEAST
+        if not is_caught_up:
+            return CATCH_UP * self._config.search_share
+        return self._config.search_share * (ACCOMPANIED if has_faces else 1.0)
 
     def _next_due(self, at: float) -> float:
         """When to look next, having looked at `at`."""

@@ -27,8 +27,10 @@ class Pass(NamedTuple):
     angle: float
 
 
-PASSES = (Pass(1.0, 0.0), Pass(1.0, TILT), Pass(1.0, -TILT), Pass(BETWEEN, 0.0))
-"""In turn: a face that one of them misses is found by the next."""
+PASSES = (Pass(1.0, 0.0), Pass(STEP, TILT), Pass(STEP, -TILT), Pass(BETWEEN, 0.0))
+"""In turn: a face that one of them misses is found by the next. Tilted heads are sought from the
+second size on: turned by 30 degrees a picture is nearly twice as large, and its smallest size costs
+as much as all upright ones together."""
 
 ROUNDS = 1
 """How often every pass is made before the search counts as caught up with a new picture."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.cadence import CATCH_UP, FIRST, LEAST, Cadence, Plan, Skip
+from edgeemo.cadence import ACCOMPANIED, CATCH_UP, FIRST, LEAST, Cadence, Plan, Skip
 from edgeemo.config import CadenceConfig
 from edgeemo.motion import Motion
 from edgeemo.types import Box, Track
@@ -87,15 +87,16 @@ def test_cadence_looks_while_a_question_is_open() -> None:
 
 
 def test_cadence_searches_everything_first_and_little_later() -> None:
-    """The budgets of a first look, of one while the search catches up, of one later, of a still one."""
+    """The first look, while the search catches up, later, with a face in view, when all is still."""
     cadence = Cadence(CONFIG)
     budgets = [
         cadence.plan(0.0, BUSY, (), is_settled=True, is_caught_up=False).budget,
         cadence.plan(0.1, BUSY, (), is_settled=True, is_caught_up=False).budget,
         cadence.plan(0.2, BUSY, (), **CALM).budget,
+        cadence.plan(0.3, BUSY, (TRACK,), **CALM).budget,
         cadence.plan(2.0, STILL, (), **CALM).budget,
     ]
-    assert budgets == [FIRST, 0.25 * CATCH_UP, 0.25, LEAST]
+    assert budgets == [FIRST, 0.25 * CATCH_UP, 0.25, 0.25 * ACCOMPANIED, LEAST]
 
 
 def test_cadence_analyses_less_when_told_so_but_never_less_than_the_floor() -> None:
