@@ -85,7 +85,7 @@ class Publisher:
         self._on_enabled = on_enabled
         self._throttle = StateThrottle(config.publish.state_interval_s)
         self._standing = Standing(self._first_words(labels, model, is_enabled=is_enabled))
-        outbox = Outbox(config.state_dir / FILE_NAME, config.outbox)
+        outbox = Outbox(config.state_dir / FILE_NAME, config.outbox, clock)
         self._courier = Courier(outbox, self._standing, config.outbox, on_accepted)
         self._facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
         self._waiting: list[threading.Event] = []

@@ -16,6 +16,7 @@ from broker import ANYBODY, Listener, Mosquitto, listening, wait_until
 from eventschema import validate
 from examples import LABELS, a_config, a_face, an_event
 
+from edgeemo.clock import WallTime
 from edgeemo.config import Config
 from edgeemo.mqtt import Publisher
 from edgeemo.state import CameraState
@@ -297,3 +298,27 @@ def test_publisher_comes_back_after_the_broker_was_killed(
             wait_until(lambda: ids(listener) == [written["id"]], 20.0)
     assert sum("connection was lost" in m for m in caplog.messages) == 1
     assert sum(m.startswith("connected to") for m in caplog.messages) == 2
+
+
+def test_publisher_delivers_through_jumps_of_the_clock(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    """A machine starts in 1970, is set to 2027, and then to 2001: all arrives, each with the time of its clock."""
+    mosquitto.stop()
+    reading = [WallTime(60.0, is_synced=False)]
+    accepted: list[str] = []
+    config = a_config(tmp_path, mosquitto.port, outbox={"max_age_s": 3600})
+    with publishing(config, clock=lambda: reading[-1], on_accepted=accepted.append) as publisher:
+        for number, later in enumerate((1.8e9, 1e9, 1e9), start=1):
+            publisher.event(an_event(number))
+            wait_until(lambda number=number: len(accepted) == number, what="the outbox")
+            reading.append(WallTime(later, is_synced=True))
+        mosquitto.start()
+        with listening(mosquitto.port) as listener:
+            wait_until(lambda: len(ids(listener)) == 3, 20.0)
+    events = [json.loads(p) for p in listener.payloads(EVENT)]
+    assert [(e["face"], e["time"][:4], e["time_synced"]) for e in events] == [
+        (1, "1970", False),
+        (2, "2027", True),
+        (3, "2001", True),
+    ]
