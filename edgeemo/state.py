@@ -33,17 +33,16 @@ class CameraState:
 
     @property
     def dominant(self) -> tuple[str, float]:
-        """The emotion of most weight (confidences summed over faces), and its mean confidence.
+        """The emotion of most faces, of equals that of the face that is there longest; its mean confidence.
 
+        Not weighed by confidence, which is never still: between two faces it would flicker.
         `uncertain` is dominant only where no face is sure; nobody is `no_face`, with confidence 1.
         """
         if not self.faces:
             return NO_FACE, 1.0
         sure = [f for f in self.faces if f.emotion != UNCERTAIN] or list(self.faces)
-        weights: dict[str, float] = {}
-        for face in sure:
-            weights[face.emotion] = weights.get(face.emotion, 0.0) + face.confidence
-        emotion = max(weights, key=weights.__getitem__)
+        oldest_first = [f.emotion for f in sorted(sure, key=lambda f: f.face)]
+        emotion = max(oldest_first, key=oldest_first.count)
         confidences = [f.confidence for f in sure if f.emotion == emotion]
         return emotion, sum(confidences) / len(confidences)
 

@@ -44,6 +44,12 @@ def test_state_of_faces_names_them_and_what_dominates() -> None:
     }
 
 
+def test_state_does_not_waver_between_two_faces() -> None:
+    """The one that is there longest decides, however the confidences move and the faces are listed."""
+    faces = [(2, "happy", 0.9), (1, "sad", 0.6)]
+    assert {state(*order).dominant for order in (faces, faces[::-1])} == {("sad", 0.6)}
+
+
 @pytest.mark.parametrize(
     ("faces", "dominant"),
     [
