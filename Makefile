@@ -14,8 +14,8 @@ CONFIG ?= config.yaml
 ARGS ?=
 # What the wheelhouse is for: bookworm or trixie, then amd64, arm64 or armhf
 TARGET ?= bookworm-arm64
-# The one test command; CI and people call the same.
-PYTEST_ARGS := -n auto --dist loadgroup -m "not slow"
+# The one test command; CI and people call the same. A file stays together: its tests share what they start.
+PYTEST_ARGS := -n auto --dist loadfile -m "not slow"
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

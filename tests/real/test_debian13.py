@@ -18,12 +18,7 @@ from real.machine import ROOT, SOURCE, Machine, booted_root, until
 from real.userland import bootstrap
 from realparts import require
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.slow,
-    pytest.mark.timeout(1800),
-    pytest.mark.xdist_group("debian13"),
-]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PACKAGES = ("systemd-sysv", "python3", "python3-venv", "ca-certificates", "libnss-myhostname")
 UNIT = "edgeemo.service"

@@ -17,7 +17,7 @@ from broker import Listener, Mosquitto, listening
 from real.machine import SOURCE, Machine, booted_machine, until
 from realparts import require
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("machine")]
+pytestmark = pytest.mark.real
 
 UNIT = "edgeemo.service"
 CONFIG = "/etc/edgeemo/config.yaml"
