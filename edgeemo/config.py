@@ -190,7 +190,7 @@ class CadenceConfig(Section):
     """The floor, also when the board is hot or nothing moves."""
     full_scan_s: Seconds = 5.0
     """The whole picture is scanned at least this often while something moves."""
-    search_share: float = Field(default=0.4, gt=0.0, le=1000.0)
+    search_share: float = Field(default=0.3, gt=0.0, le=1000.0)
     """How much of the picture is searched for new faces in one look: 1 is all of it at every size."""
     classify_s: Seconds = 0.3
     """A face that moves is classified again after this long; a new or undecided one sooner."""

@@ -13,9 +13,6 @@ STEP = 1.25
 """Ratio between one scanned size and the next; the cascades forgive an eighth either way. 1.2 costs
 a quarter more and finds as much, 1.3 misses the smallest faces of a group."""
 
-BETWEEN = STEP**0.5
-"""Start of a second series of sizes, halfway between those of the first."""
-
 TILT = 30.0
 """Degrees. The cascades find a face up to 15 degrees from upright: with both tilts 45 either way."""
 
@@ -27,13 +24,15 @@ class Pass(NamedTuple):
     angle: float
 
 
-PASSES = (Pass(1.0, 0.0), Pass(STEP, TILT), Pass(STEP, -TILT), Pass(BETWEEN, 0.0))
-"""In turn: a face that one of them misses is found by the next. Tilted heads are sought from the
-second size on: turned by 30 degrees a picture is nearly twice as large, and its smallest size costs
-as much as all upright ones together."""
+UPRIGHT, BETWEEN = Pass(1.0, 0.0), Pass(STEP**0.5, 0.0)
+"""The second starts halfway between the sizes of the first: both together see every size twice."""
 
-ROUNDS = 1
-"""How often every pass is made before the search counts as caught up with a new picture."""
+PASSES = (UPRIGHT, Pass(STEP, TILT), Pass(STEP, -TILT), BETWEEN, UPRIGHT, BETWEEN)
+"""In turn: a face that one of them misses is found by the next. Tilted heads are sought half as often
+and from the second size on: turned by 30 degrees a picture is nearly twice as large, and its smallest
+size costs as much as all upright ones together."""
+
+KINDS = len(set(PASSES))
 
 MARGIN = 1.0
 """What is searched around a place that moved, as a share of the face sought."""
@@ -75,9 +74,9 @@ class Search:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether every kind of pass has been made ROUNDS times, or nothing is left to pass over."""
+        """Whether every kind of pass has been made, or nothing is left to pass over."""
         is_at_rest = not self._pending and not any(s and s.cells.any() for s in self._stale)
-        return self._begun > ROUNDS * len(PASSES) or (self._begun > 0 and is_at_rest)
+        return self._begun > KINDS or (self._begun > 0 and is_at_rest)
 
     def note(self, moved: Motion, known: Sequence[Box]) -> None:
         """Remember what has moved, except where it is known faces and the bodies below them."""
