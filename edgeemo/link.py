@@ -8,7 +8,7 @@ import time
 from typing import Any, Protocol
 
 import paho.mqtt.client as paho
-from paho.mqtt import MQTTException
+from paho.mqtt import MQTTException, properties
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -32,7 +32,11 @@ WINDOW = 20
 """Messages that may wait for their acknowledgement at a time, where the broker allows so many: paho's
 own bound, so that none waits in paho's memory."""
 
-RUBBISH = (MQTTException, ValueError, IndexError, KeyError, TypeError, struct.error)
+_OTHER_MQTT_EXCEPTION = properties.MQTTException  # type: ignore[attr-defined]  # paho 2.1 has two
+RUBBISH = (
+    *(MQTTException, _OTHER_MQTT_EXCEPTION, struct.error),
+    *(ValueError, IndexError, KeyError, TypeError),
+)
 """What paho raises over bytes that are not MQTT, a missing length or an unknown code among them."""
 
 
