@@ -12,6 +12,7 @@ held    recall over all frames and faces       true    precision
 ids     ids given / people there               mixed   ids that were given to two people
 ms      CPU a frame, all of edgeemo            loop    CPU a frame, Haar 1.1 on every full frame
 x       loop / ms, all and Haar alone          MB      peak memory
+still   ms if its first frame is shown for 20 s; loop / that
 events  whether the labels told are those of the same run with nothing skipped, and how far apart
 """
 
@@ -21,7 +22,9 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,21 @@ from edgeemo.types import Box
 Truth = Sequence[Sequence[Box]]
 
 MIN_IOU = 0.3
-COLUMNS = ("clip", "frames", "held", "true", "ids", "mixed", "ms", "loop", "x", "MB", "events")
+STILL_S, STILL_FPS = 20.0, 12.5
+COLUMNS = (
+    "clip",
+    "frames",
+    "held",
+    "true",
+    "ids",
+    "mixed",
+    "ms",
+    "loop",
+    "x",
+    "MB",
+    "still",
+    "events",
+)
 
 
 def watch(clip: Path, config: Config, classifier: TFLiteClassifier, exhaustive: bool) -> list[Look]:
@@ -122,6 +139,17 @@ def measure(clip: Path, settings: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def stand_still(clip: Path, config: Config, classifier: TFLiteClassifier) -> float:
+    """CPU milliseconds a frame of a picture in which nothing moves."""
+    first = next(iter(frames(FileSource(clip))))
+    pipeline = build_pipeline(config, classifier)
+    count = round(STILL_S * STILL_FPS)
+    start = time.process_time()
+    for index in range(count):
+        pipeline.step(replace(first, at=index / STILL_FPS, index=index))
+    return 1000 * (time.process_time() - start) / count
+
+
 def rows(folder: Path, settings: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The figures of every clip that faces.json names."""
     config = load_config(None, settings, {})
@@ -131,10 +159,13 @@ def rows(folder: Path, settings: Sequence[str]) -> Iterator[dict[str, Any]]:
         truth = [[Box(*box) for box in frame] for frame in boxes]
         looks = watch(folder / name, config, classifier, exhaustive=False)
         thorough = watch(folder / name, config, classifier, exhaustive=True)
+        costs = measure(folder / name, settings)
+        still = stand_still(folder / name, config, classifier)
         yield {
             "clip": name,
             **judge(looks, truth),
-            **measure(folder / name, settings),
+            **costs,
+            "still": f"{still:.2f} {costs['loop'] / still:.0f}",
             "events": compare(looks, thorough),
         }
 
