@@ -40,7 +40,7 @@ STRIDE = 4
 SHARD = 6000
 """Samples made from one seed."""
 HELD = 4000
-FORGIVEN = 2
+FORGIVEN = 3
 """Stages fewer than the detector's: what it lets pass is rare, this is more of the same kind."""
 TURNS = 60
 """How often the cascade goes over each place, at another angle and size each time."""
