@@ -15,14 +15,14 @@ from edgeemo.board import board_model
 from edgeemo.capture import Capture
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import Config
+from edgeemo.delivery.mqtt import Publisher
+from edgeemo.delivery.nobroker import NoBroker
+from edgeemo.delivery.state import CameraState
 from edgeemo.errors import ConfigError, EndOfSource
 from edgeemo.mailbox import Mailbox
-from edgeemo.mqtt import Publisher
-from edgeemo.nobroker import NoBroker
 from edgeemo.pause import PauseFlag
 from edgeemo.pipeline import build_pipeline
 from edgeemo.sources import make_source
-from edgeemo.state import CameraState
 from edgeemo.systemd import Notifier, Watchdog, watchdog_interval_s
 from edgeemo.thermal import Thermometer
 from edgeemo.types import EmotionEvent, Frame

@@ -22,9 +22,9 @@ import numpy as np
 from edgeemo import __version__, clock
 from edgeemo.address import Address, Kind, mask_url
 from edgeemo.board import board_model, os_name
-from edgeemo.brokerprobe import probe
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import Config
+from edgeemo.delivery.brokerprobe import probe
 from edgeemo.detector import load_cascade
 from edgeemo.errors import BrokerError, ConfigError, EdgeemoError
 from edgeemo.sources import make_source

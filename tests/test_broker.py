@@ -11,10 +11,10 @@ from examples import LABELS, a_config
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgeemo import broker
 from edgeemo.config import MqttConfig, TlsConfig
+from edgeemo.delivery import broker
+from edgeemo.delivery.mqtt import Publisher
 from edgeemo.errors import ConfigError
-from edgeemo.mqtt import Publisher
 
 MQTT = MqttConfig(host="hub", port=1883)
 

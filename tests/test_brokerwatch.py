@@ -10,10 +10,10 @@ import pytest
 from broker import ANYBODY, Mosquitto, free_port, listening, wait_until
 from examples import LABELS, a_config, an_event
 
-from edgeemo.brokerprobe import probe
-from edgeemo.brokerwatch import remove, watch
+from edgeemo.delivery.brokerprobe import probe
+from edgeemo.delivery.brokerwatch import remove, watch
+from edgeemo.delivery.mqtt import Publisher
 from edgeemo.errors import BrokerError
-from edgeemo.mqtt import Publisher
 
 pytestmark = pytest.mark.real
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeemo.commands import Announce, Command, Enable, Hello, Unusable, understand
-from edgeemo.messages import Topics
+from edgeemo.delivery.commands import Announce, Command, Enable, Hello, Unusable, understand
+from edgeemo.delivery.messages import Topics
 
 TOPICS = Topics("edgeemo", "porch", "camera")
 SET = "edgeemo/porch/camera/enabled/set"

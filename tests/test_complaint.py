@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from edgeemo.complaint import BUDGET, REMINDER_S, Complaints
+from edgeemo.delivery.complaint import BUDGET, REMINDER_S, Complaints
 
 
 class Clock:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edgeemo.config import OutboxConfig
-from edgeemo.courier import COMMIT_S, PATIENCE_S, REFUSAL_PAUSE_S, Courier
-from edgeemo.messages import retained
-from edgeemo.outbox import Outbox
-from edgeemo.standing import Standing
+from edgeemo.delivery.courier import COMMIT_S, PATIENCE_S, REFUSAL_PAUSE_S, Courier
+from edgeemo.delivery.messages import retained
+from edgeemo.delivery.outbox import Outbox
+from edgeemo.delivery.standing import Standing
 from edgeemo.types import Message
 
 TOPIC = "edgeemo/porch/camera/event"

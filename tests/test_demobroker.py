@@ -15,8 +15,8 @@ from broker import listening, wait_until
 from eventschema import validate
 from examples import LABELS, a_config, an_event
 
-from edgeemo.demobroker import DemoBroker
-from edgeemo.mqtt import Publisher
+from edgeemo.delivery.demobroker import DemoBroker
+from edgeemo.delivery.mqtt import Publisher
 
 
 def test_demo_broker_carries_events_and_keeps_states(
@@ -35,7 +35,7 @@ def test_demo_broker_carries_events_and_keeps_states(
             wait_until(lambda: listener.payloads("edgeemo/porch/camera/event"))
             publisher.stop(1.0)
         assert validate(json.loads(listener.payloads("edgeemo/porch/camera/event")[0])) == written
-    assert [r.name for r in caplog.records] == ["edgeemo.mqtt"]
+    assert [r.name for r in caplog.records] == ["edgeemo.delivery.mqtt"]
 
 
 def test_demo_broker_takes_another_port_when_the_usual_one_is_taken() -> None:

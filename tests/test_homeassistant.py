@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from examples import LABELS
 
-from edgeemo.homeassistant import discovery, discovery_topic
-from edgeemo.messages import Topics
+from edgeemo.delivery.homeassistant import discovery, discovery_topic
+from edgeemo.delivery.messages import Topics
 
 TOPICS = Topics("edgeemo", "Porch-1", "door")
 ENTITIES = discovery(TOPICS, LABELS, "1.2.3", "Raspberry Pi 4")

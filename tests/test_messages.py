@@ -9,7 +9,7 @@ from examples import an_event
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeemo.messages import EventWriter, Topics, encode
+from edgeemo.delivery.messages import EventWriter, Topics, encode
 from edgeemo.types import Box, EmotionEvent, EventKind, Scores
 
 BOOT = "0123456789abcdef"

@@ -18,8 +18,8 @@ from examples import LABELS, a_config, a_face, an_event
 
 from edgeemo.clock import WallTime
 from edgeemo.config import Config
-from edgeemo.mqtt import Publisher
-from edgeemo.state import CameraState
+from edgeemo.delivery.mqtt import Publisher
+from edgeemo.delivery.state import CameraState
 
 pytestmark = pytest.mark.real
 

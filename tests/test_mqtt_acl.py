@@ -12,8 +12,8 @@ from examples import LABELS, a_config, an_event
 from realparts import require
 
 from edgeemo.config import Config
-from edgeemo.mqtt import Publisher
-from edgeemo.visit import Visit, visit
+from edgeemo.delivery.mqtt import Publisher
+from edgeemo.delivery.visit import Visit, visit
 
 pytestmark = pytest.mark.real
 

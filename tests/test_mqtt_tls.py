@@ -13,8 +13,8 @@ from broker import ANYBODY, Mosquitto, wait_until
 from certificates import Authority
 from examples import LABELS, a_config
 
-from edgeemo.brokerprobe import Step, probe
-from edgeemo.mqtt import Publisher
+from edgeemo.delivery.brokerprobe import Step, probe
+from edgeemo.delivery.mqtt import Publisher
 
 pytestmark = pytest.mark.real
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from edgeemo.clock import WallTime
 from edgeemo.config import OutboxConfig
-from edgeemo.outbox import Outbox, StorageError
+from edgeemo.delivery.outbox import Outbox, StorageError
 
 YEAR_S = 365 * 86_400.0
 TOPIC = "edgeemo/porch/camera/event"

@@ -8,8 +8,8 @@ import pytest
 from examples import LABELS, a_face
 
 from edgeemo.config import PublishConfig
+from edgeemo.delivery.state import CameraState, StateThrottle
 from edgeemo.events import EventDiff
-from edgeemo.state import CameraState, StateThrottle
 
 MINUTE_S = 60
 FPS = 30

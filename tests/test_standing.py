@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgeemo.messages import retained
-from edgeemo.standing import Standing
+from edgeemo.delivery.messages import retained
+from edgeemo.delivery.standing import Standing
 
 
 def drain(standing: Standing) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from examples import a_face
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeemo.state import CameraState, FaceState, StateThrottle
+from edgeemo.delivery.state import CameraState, FaceState, StateThrottle
 
 
 def state(*faces: tuple[int, str, float]) -> CameraState:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import click
 
 from edgeemo.address import mask_url
-from edgeemo.broker import new_client
 from edgeemo.cli.options import config_options
 from edgeemo.config import Config
+from edgeemo.delivery.broker import new_client
 from edgeemo.sidecar import Sidecar
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from edgeemo.brokerwatch import remove
 from edgeemo.cli.options import config_options
 from edgeemo.config import Config
+from edgeemo.delivery.brokerwatch import remove
 
 
 @click.command("ha-remove")

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from edgeemo.brokerwatch import watch as events
 from edgeemo.cli.options import config_options
 from edgeemo.config import Config
-from edgeemo.messages import encode
+from edgeemo.delivery.brokerwatch import watch as events
+from edgeemo.delivery.messages import encode
 
 
 @click.command()

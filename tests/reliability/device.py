@@ -26,7 +26,7 @@ def main(settings: str, rate: float) -> None:
     from examples import LABELS, an_event
 
     from edgeemo.config import Config
-    from edgeemo.mqtt import Publisher
+    from edgeemo.delivery.mqtt import Publisher
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     stopping = threading.Event()

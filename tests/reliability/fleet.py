@@ -16,8 +16,8 @@ from pathlib import Path
 
 from examples import LABELS, a_config, a_face, an_event
 
-from edgeemo.mqtt import Publisher
-from edgeemo.state import CameraState
+from edgeemo.delivery.mqtt import Publisher
+from edgeemo.delivery.state import CameraState
 
 
 def main(port: int, first: int, count: int, rate: float, folder: Path) -> None:

@@ -19,8 +19,8 @@ from examples import LABELS, a_config, a_face, an_event
 from reliability.device import wait_s
 from reliability.proxy import Proxy
 
-from edgeemo.mqtt import Publisher
-from edgeemo.state import CameraState
+from edgeemo.delivery.mqtt import Publisher
+from edgeemo.delivery.state import CameraState
 
 EVENT = "edgeemo/porch/camera/event"
 KEEPALIVE_S = 6

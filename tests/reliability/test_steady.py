@@ -15,14 +15,14 @@ import pytest
 from broker import Mosquitto
 from examples import LABELS, a_config, a_face
 
-from edgeemo.broker import Trouble
 from edgeemo.config import OutboxConfig
-from edgeemo.courier import Courier
-from edgeemo.link import Link
-from edgeemo.messages import encode, retained
-from edgeemo.outbox import Outbox
-from edgeemo.standing import Standing
-from edgeemo.state import CameraState, StateThrottle
+from edgeemo.delivery.broker import Trouble
+from edgeemo.delivery.courier import Courier
+from edgeemo.delivery.link import Link
+from edgeemo.delivery.messages import encode, retained
+from edgeemo.delivery.outbox import Outbox
+from edgeemo.delivery.standing import Standing
+from edgeemo.delivery.state import CameraState, StateThrottle
 from edgeemo.types import Message
 
 CHANGES = int(os.environ.get("RELIABILITY_CHANGES", "300"))

@@ -11,10 +11,10 @@ import pytest
 from examples import an_event
 
 from edgeemo.config import OutboxConfig
-from edgeemo.courier import Courier
-from edgeemo.messages import EventWriter, encode
-from edgeemo.outbox import Outbox
-from edgeemo.standing import Standing
+from edgeemo.delivery.courier import Courier
+from edgeemo.delivery.messages import EventWriter, encode
+from edgeemo.delivery.outbox import Outbox
+from edgeemo.delivery.standing import Standing
 from edgeemo.types import Message
 
 HOUR_S = 3600

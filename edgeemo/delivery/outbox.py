@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from edgeemo import salvage
 from edgeemo.clock import Clock, machine_boot_id, uptime_s, wall_time
 from edgeemo.config import OutboxConfig
+from edgeemo.delivery import salvage
 from edgeemo.errors import EdgeemoError
 
 logger = logging.getLogger(__name__)

@@ -12,19 +12,28 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgeemo import __version__
-from edgeemo.broker import Trouble
 from edgeemo.clock import Clock, wall_time
-from edgeemo.commands import Announce, Enable, Hello, Unusable, understand
-from edgeemo.complaint import Complaints
 from edgeemo.config import Config
-from edgeemo.connection import Connector
-from edgeemo.courier import Courier
-from edgeemo.homeassistant import birth_topic, discovery, discovery_topic
-from edgeemo.link import Link
-from edgeemo.messages import OFF, OFFLINE, ON, ONLINE, EventWriter, Topics, encode, retained
-from edgeemo.outbox import FILE_NAME, Outbox
-from edgeemo.standing import Standing
-from edgeemo.state import CameraState, StateThrottle
+from edgeemo.delivery.broker import Trouble
+from edgeemo.delivery.commands import Announce, Enable, Hello, Unusable, understand
+from edgeemo.delivery.complaint import Complaints
+from edgeemo.delivery.connection import Connector
+from edgeemo.delivery.courier import Courier
+from edgeemo.delivery.homeassistant import birth_topic, discovery, discovery_topic
+from edgeemo.delivery.link import Link
+from edgeemo.delivery.messages import (
+    OFF,
+    OFFLINE,
+    ON,
+    ONLINE,
+    EventWriter,
+    Topics,
+    encode,
+    retained,
+)
+from edgeemo.delivery.outbox import FILE_NAME, Outbox
+from edgeemo.delivery.standing import Standing
+from edgeemo.delivery.state import CameraState, StateThrottle
 from edgeemo.types import EmotionEvent, Message
 
 logger = logging.getLogger(__name__)

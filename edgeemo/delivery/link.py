@@ -14,9 +14,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgeemo import broker
-from edgeemo.broker import Trouble
 from edgeemo.config import Config
+from edgeemo.delivery import broker
+from edgeemo.delivery.broker import Trouble
 from edgeemo.types import Message
 
 LOOP_S = 1.0

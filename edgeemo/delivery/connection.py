@@ -6,12 +6,12 @@ import secrets
 import threading
 import time
 
-from edgeemo import broker
 from edgeemo.backoff import Backoff
-from edgeemo.broker import Trouble
 from edgeemo.config import Config
+from edgeemo.delivery import broker
+from edgeemo.delivery.broker import Trouble
+from edgeemo.delivery.link import Link, Listener
 from edgeemo.errors import ConfigError
-from edgeemo.link import Link, Listener
 from edgeemo.types import Message
 
 FIRST_S, MOST_S = 2.0, 120.0

@@ -8,8 +8,8 @@ from typing import Any
 
 from edgeemo.clock import Clock, wall_time
 from edgeemo.config import Config
-from edgeemo.messages import EventWriter, encode
-from edgeemo.state import CameraState
+from edgeemo.delivery.messages import EventWriter, encode
+from edgeemo.delivery.state import CameraState
 from edgeemo.types import EmotionEvent
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from edgeemo.messages import OFF, OFFLINE, ON, ONLINE, Topics
+from edgeemo.delivery.messages import OFF, OFFLINE, ON, ONLINE, Topics
 from edgeemo.types import NO_FACE, UNCERTAIN, EventKind
 
 Component = dict[str, Any]

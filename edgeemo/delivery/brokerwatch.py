@@ -10,10 +10,10 @@ from typing import Any
 
 from edgeemo.backoff import Backoff
 from edgeemo.config import Config
+from edgeemo.delivery.homeassistant import discovery_topic
+from edgeemo.delivery.messages import Topics
+from edgeemo.delivery.visit import visit
 from edgeemo.errors import BrokerError
-from edgeemo.homeassistant import discovery_topic
-from edgeemo.messages import Topics
-from edgeemo.visit import visit
 
 logger = logging.getLogger(__name__)
 

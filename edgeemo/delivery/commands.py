@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from edgeemo.homeassistant import birth_topic
-from edgeemo.messages import OFF, ON, ONLINE, Topics, encode
+from edgeemo.delivery.homeassistant import birth_topic
+from edgeemo.delivery.messages import OFF, ON, ONLINE, Topics, encode
 
 SHOWN = 40
 """Characters of a bad payload that a log line shows."""

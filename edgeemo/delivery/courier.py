@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edgeemo.config import OutboxConfig
-from edgeemo.messages import AT_LEAST_ONCE
-from edgeemo.outbox import Outbox, StorageError, Stored
-from edgeemo.standing import Standing
+from edgeemo.delivery.messages import AT_LEAST_ONCE
+from edgeemo.delivery.outbox import Outbox, StorageError, Stored
+from edgeemo.delivery.standing import Standing
 from edgeemo.types import Message
 
 logger = logging.getLogger(__name__)

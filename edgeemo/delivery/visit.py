@@ -10,8 +10,8 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edgeemo import broker
 from edgeemo.config import Config
+from edgeemo.delivery import broker
 from edgeemo.errors import BrokerError
 
 TIMEOUT_S = 5.0

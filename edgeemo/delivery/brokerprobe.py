@@ -7,10 +7,10 @@ import ssl
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from edgeemo import broker
 from edgeemo.config import Config
-from edgeemo.messages import Topics
-from edgeemo.visit import Visit
+from edgeemo.delivery import broker
+from edgeemo.delivery.messages import Topics
+from edgeemo.delivery.visit import Visit
 
 TIMEOUT_S = 5.0
 PROBE = "doctor"
