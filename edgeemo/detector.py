@@ -129,8 +129,7 @@ class HaarDetector:
         )
         boxes = [_place(Box(*map(float, hit)), size, around, angle) for hit in hits]
         places = [place for place in map(_mean, _heaps(boxes)) if _holds(region, place)]
-        proposals = [Proposal(p, angle, self._verifier.likelihood(view, p, angle)) for p in places]
-        return [proposal for proposal in proposals if proposal.likelihood >= HOPELESS]
+        return [Proposal(p, angle, self._verifier.likelihood(view, p, angle)) for p in places]
 
     def recognise(self, view: View, box: Box, angle: float) -> Detection | None:
         """Look whether there still is a face in `box`, where nothing has moved."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from edgeemo.cadence import Cadence, Skip
 from edgeemo.config import Config, DetectConfig
-from edgeemo.detector import HaarDetector
+from edgeemo.detector import HOPELESS, HaarDetector, Proposal
 from edgeemo.events import EventDiff
 from edgeemo.flow import follow
 from edgeemo.mood import Mood
@@ -91,6 +91,7 @@ class Pipeline:
         self._moods: dict[int, Mood] = {}
         self._size = (0, 0)
         self._stages: dict[str, float] = {}
+        self._refused: Counter[str] = Counter()
 
     @property
     def cadence(self) -> Cadence:
@@ -99,7 +100,7 @@ class Pipeline:
 
     def step(self, frame: Frame) -> Look:
         """Look at the next frame, or don't: what is in it then, and what is to be told of it."""
-        self._stages, self._size = {}, frame.size
+        self._stages, self._refused, self._size = {}, Counter(), frame.size
         if not self._cadence.is_due(frame.at):
             return self._tell(frame, Skip.RATE)
         with self._stage("grey"):
@@ -177,12 +178,22 @@ class Pipeline:
         shares = self._quest.take(at, self._smallest(), budget)
         proposals = [p for share in shares for p in self._detector.propose(view, share)]
         # The likeliest first: what only looks like a face often lies across one.
-        for box, angle, _ in sorted(proposals, key=lambda p: -p.likelihood):
-            if any(same_place(box, other) for other in known) or self._is_excluded(box):
+        for proposal in sorted(proposals, key=lambda p: -p.likelihood):
+            if any(same_place(proposal.box, other) for other in known):
                 continue
-            if detection := self._detector.examine(view, box, angle):
+            if detection := self._consider(view, proposal):
                 found.append(detection)
                 known.append(detection.box)
+        return found
+
+    def _consider(self, view: View, proposal: Proposal) -> Detection | None:
+        """The face in a proposal; None, and counted why, if it is none or does not count."""
+        if self._is_excluded(proposal.box):
+            self._refused["zone"] += 1
+            return None
+        box, angle, likelihood = proposal
+        found = self._detector.examine(view, box, angle) if likelihood >= HOPELESS else None
+        self._refused["unlikely"] += found is None
         return found
 
     def _smallest(self) -> float:
@@ -213,7 +224,7 @@ class Pipeline:
         with self._stage("tell"):
             faces = tuple(self._face(track, frame.at) for track in self._tracker.tracks)
             events = self._events.advance(faces, frame.size, frame.at)
-        refused = Counter() if skipped else self._tracker.refused.copy()
+        refused = Counter() if skipped else self._tracker.refused + self._refused
         return Look(
             index=frame.index,
             at=frame.at,

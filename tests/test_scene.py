@@ -131,6 +131,7 @@ def test_scene_of_a_face_in_an_excluded_zone_is_empty() -> None:
     pipeline = build_pipeline(config, TileClassifier())
     looks = run(list(play(lambda _: [Actor(120, 130), Actor(370, 130)], 3)), pipeline)
     assert [round(face.track.box.center[0], -1) for face in looks[-1].faces] == [120]
+    assert sum(look.refused.get("zone", 0) for look in looks) >= 1
 
 
 def test_scene_with_largest_only_tells_of_one() -> None:
