@@ -14,6 +14,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
 from realparts import require
 
 START_S = 10.0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from augment import Augmentation, mix
 from hypothesis import given
 from hypothesis import strategies as st
-from recipes import RECIPES
 
 from edgeemo.types import Picture
+from learning.augment import Augmentation, mix
+from learning.recipes import RECIPES
 
 FACES: Picture = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1), dtype=np.uint8)
 

@@ -7,7 +7,6 @@ import ssl
 from pathlib import Path
 
 import pytest
-from examples import LABELS, a_config
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -15,6 +14,7 @@ from edgeemo.config import MqttConfig, TlsConfig
 from edgeemo.delivery import broker
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.errors import ConfigError
+from examples import LABELS, a_config
 
 MQTT = MqttConfig(host="hub", port=1883)
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker import ANYBODY, Mosquitto, free_port, listening, wait_until
-from examples import LABELS, a_config, an_event
 
+from broker import ANYBODY, Mosquitto, free_port, listening, wait_until
 from edgeemo.delivery.brokerprobe import probe
 from edgeemo.delivery.brokerwatch import remove, watch
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.errors import BrokerError
+from examples import LABELS, a_config, an_event
 
 pytestmark = pytest.mark.real
 

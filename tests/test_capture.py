@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import write_clip
 
+from clips import write_clip
 from edgeemo.capture import Capture
 from edgeemo.config import CameraConfig
 from edgeemo.errors import EndOfSource, InputError, SourceError

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-from process import environment, run
 
 import edgeemo
 from edgeemo.config import bundled_model
+from process import environment, run
 
 FRAME_KEYS = {"source", "frame", "time_s", "analysed", "faces"}
 FACE_KEYS = {"face", "box", "emotion", "confidence", "scores"}

@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import click.testing
-import facedata
 import numpy as np
 import pytest
+
+import facedata
 from facedata import LABELS
 
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 h5py = pytest.importorskip("h5py")
 
 import convert  # noqa: E402 - a tool
-import refusal  # noqa: E402 - a tool
-
 from edgeemo.classifier import TFLiteClassifier  # noqa: E402
 from edgeemo.config import ModelConfig  # noqa: E402
 from edgeemo.sidecar import Sidecar  # noqa: E402
 from edgeemo.types import Box  # noqa: E402
+from networks import refusal  # noqa: E402 - a tool
 
 Run = Callable[..., click.testing.Result]
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from files import refuse_existing, write_together
-from refusal import ExistsError, WriteError
-from value_range import NAMED, Candidate, Range, RangeError, measure, objection, parse
+
+from converting.files import refuse_existing, write_together
+from converting.value_range import NAMED, Candidate, Range, RangeError, measure, objection, parse
+from networks.refusal import ExistsError, WriteError
 
 
 @pytest.fixture

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import click.testing
-import facedata
 import numpy as np
 import pytest
+
+import facedata
 from facedata import LABELS
 
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
 import convert  # noqa: E402 - a tool
 import oldkeras  # noqa: E402 - imports h5py
-from dataset import load  # noqa: E402
-
 from edgeemo.classifier import TFLiteClassifier  # noqa: E402
 from edgeemo.config import ModelConfig  # noqa: E402
+from labelled.dataset import load  # noqa: E402
 
 SIDE = 64
 

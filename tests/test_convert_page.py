@@ -10,13 +10,12 @@ import pytest
 
 pytest.importorskip("ai_edge_litert")
 
-from comparison import LayerError, compare
-from hush import hushed
-from operators import Operator, layers_of
-from order import Conversion
-from report import page
-from value_range import NAMED, Candidate
-
+from converting.comparison import LayerError, compare
+from converting.hush import hushed
+from converting.operators import Operator, layers_of
+from converting.order import Conversion
+from converting.report import page
+from converting.value_range import NAMED, Candidate
 from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
 import oldkeras  # noqa: E402 - imports h5py
+from networks.reading import read_network  # noqa: E402 - imports TensorFlow
 from oldkeras import Array, batch_norm, max_pool, relu, softmax  # noqa: E402
-from reading import read_network  # noqa: E402 - imports TensorFlow
 
 SIDE = 16
 EPSILON = 1e-3
@@ -277,7 +277,7 @@ def test_read_network_refuses_what_theano_did_otherwise(
     tmp_path: Path, layer: Any, message: str
 ) -> None:
     """Layers whose form on Theano is not known here would silently compute something else."""
-    from refusal import UnsupportedLayerError
+    from networks.refusal import UnsupportedLayerError
 
     entry = keras.Input((12, 12, 1))
     model = keras.Model(entry, keras.layers.GlobalMaxPooling2D()(layer(entry)))
@@ -288,7 +288,7 @@ def test_read_network_refuses_what_theano_did_otherwise(
 
 def test_to_channels_last_refuses_models_as_layers(tmp_path: Path) -> None:
     """A channels-first base in a model that says nothing of channels itself."""
-    from refusal import UnsupportedLayerError
+    from networks.refusal import UnsupportedLayerError
 
     base = residual_network(data_format="channels_first")
     entry = keras.Input((1, 32, 32))
@@ -443,7 +443,7 @@ def excited_network() -> Any:
 @pytest.mark.parametrize("make", [flattened_network, excited_network])
 def test_to_channels_last_computes_the_same(make: Any) -> None:
     """What follows a Flatten is reordered, whatever kind of layer it is."""
-    from channels import to_channels_last
+    from networks.channels import to_channels_last
 
     model = make()
     batch = pictures(5, *model.inputs[0].shape[1:])
@@ -456,8 +456,8 @@ def test_to_channels_last_computes_the_same(make: Any) -> None:
 
 def test_prove_equal_refuses_a_difference() -> None:
     """Weights that differ a little are noticed, behind a softmax too."""
-    from channels import prove_equal, to_channels_last
-    from refusal import NotEqualError
+    from networks.channels import prove_equal, to_channels_last
+    from networks.refusal import NotEqualError
 
     model = residual_network(data_format="channels_first")
     last = to_channels_last(model)

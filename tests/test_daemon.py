@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from broker import Listener, Mosquitto, listening, wait_until
 from eventschema import validate
 from process import Program, run

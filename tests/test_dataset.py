@@ -7,11 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import toyfaces
-from dataset import FER2013, Faces, canonical, load, relabel, without_copies
-from keeping import keep
 
+import toyfaces
 from edgeemo.errors import InputError
+from labelled.dataset import FER2013, Faces, canonical, load, relabel, without_copies
+from learning.keeping import keep
 
 
 def test_load_takes_the_labels_from_the_folders(tmp_path: Path) -> None:

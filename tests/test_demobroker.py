@@ -12,11 +12,10 @@ import pytest
 pytest.importorskip("amqtt", reason="the demo extra is not installed")
 
 from broker import listening, wait_until
-from eventschema import validate
-from examples import LABELS, a_config, an_event
-
 from edgeemo.delivery.demobroker import DemoBroker
 from edgeemo.delivery.mqtt import Publisher
+from eventschema import validate
+from examples import LABELS, a_config, an_event
 
 
 def test_demo_broker_carries_events_and_keeps_states(

@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 import pytest
-from scenery import SIZE, Actor, paint
 
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig, bundled_model, bundled_verifier
@@ -17,6 +16,7 @@ from edgeemo.search import Share
 from edgeemo.types import Box, Frame, Picture
 from edgeemo.verifier import FaceVerifier
 from edgeemo.view import DIM, View, turned
+from scenery import SIZE, Actor, paint
 
 WHOLE = Box(0.0, 0.0, *SIZE)
 

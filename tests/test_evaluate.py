@@ -12,12 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-import toyfaces
 from click.testing import CliRunner, Result
-from evaluate import main
 
+import toyfaces
 from edgeemo.errors import InputError, ModelError
 from edgeemo.sidecar import Sidecar, sha256
+from evaluate import main
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = ("sad", "happy", "fear")

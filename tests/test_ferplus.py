@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ferplus
 import numpy as np
 import pytest
-from ferplus import COLUMNS, LABELS, NO_MAJORITY
+
+from labelled import ferplus
+from labelled.ferplus import COLUMNS, LABELS, NO_MAJORITY
 
 
 def votes(**given: int) -> np.ndarray:

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from examples import LABELS
 
 from edgeemo.delivery.homeassistant import discovery, discovery_topic
 from edgeemo.delivery.messages import Topics
+from examples import LABELS
 
 TOPICS = Topics("edgeemo", "Porch-1", "door")
 ENTITIES = discovery(TOPICS, LABELS, "1.2.3", "Raspberry Pi 4")

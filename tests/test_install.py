@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
 from realparts import require
 from wheelhouse import TARGETS
 

@@ -10,15 +10,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from broker import wait_until
-from examples import LABELS, a_config
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from broker import wait_until
 from edgeemo.delivery.broker import Trouble
 from edgeemo.delivery.link import Link
 from edgeemo.delivery.messages import retained
 from edgeemo.delivery.mqtt import Publisher
+from examples import LABELS, a_config
 
 LET_IN_5 = bytes([0x20, 3, 0, 0, 0])
 LET_IN_3 = bytes([0x20, 2, 0, 0])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-import make_demo
 import numpy as np
 import pytest
 
+import make_demo
 from edgeemo.sources.demo import ASSET, EMOTIONS, TILE_PX
 
 FER2013 = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013"

@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from ferplus import COLUMNS
-from make_models import Plan, make
 
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig
+from labelled.ferplus import COLUMNS
+from make_models import Plan, make
 
 FER = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013"
 SIDE = 48

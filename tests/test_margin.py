@@ -8,13 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import toyfaces
-from dataset import FER2013, Faces, load
-from margin import MARGINS, rate, table
 
+import toyfaces
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig
 from edgeemo.errors import InputError
+from labelled.dataset import FER2013, Faces, load
+from margin import MARGINS, rate, table
 
 ROOT = Path(__file__).resolve().parent.parent
 FER = ROOT.parent / "shared" / "data" / "fer2013"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from eventschema import validate
-from examples import an_event
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeemo.delivery.messages import EventWriter, Topics, encode
 from edgeemo.types import Box, EmotionEvent, EventKind, Scores
+from eventschema import validate
+from examples import an_event
 
 BOOT = "0123456789abcdef"
 TIME = "2026-11-20T14:00:00.000Z"

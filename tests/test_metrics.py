@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from metrics import best_temperature, calibration_error, figures, nll, tempered
+
+from measuring.metrics import best_temperature, calibration_error, figures, nll, tempered
 
 LABELS = ("a", "b", "c")
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker import ANYBODY, Listener, Mosquitto, listening, wait_until
-from eventschema import validate
-from examples import LABELS, a_config, a_face, an_event
 
+from broker import ANYBODY, Listener, Mosquitto, listening, wait_until
 from edgeemo.clock import WallTime
 from edgeemo.config import Config
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.delivery.state import CameraState
+from eventschema import validate
+from examples import LABELS, a_config, a_face, an_event
 
 pytestmark = pytest.mark.real
 

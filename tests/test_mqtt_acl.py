@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from broker import Listener, Mosquitto, listening, wait_until
-from examples import LABELS, a_config, an_event
-from realparts import require
 
+from broker import Listener, Mosquitto, listening, wait_until
 from edgeemo.config import Config
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.delivery.visit import Visit, visit
+from examples import LABELS, a_config, an_event
+from realparts import require
 
 pytestmark = pytest.mark.real
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from broker import ANYBODY, Mosquitto, wait_until
 from certificates import Authority
-from examples import LABELS, a_config
-
 from edgeemo.delivery.brokerprobe import Step, probe
 from edgeemo.delivery.mqtt import Publisher
+from examples import LABELS, a_config
 
 pytestmark = pytest.mark.real
 

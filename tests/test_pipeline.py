@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from scenery import SIZE, Actor, TileClassifier, paint, play
 
 from edgeemo.cadence import Skip
 from edgeemo.config import Config
 from edgeemo.errors import ModelError
 from edgeemo.pipeline import Look, build_pipeline
 from edgeemo.types import Frame
+from scenery import SIZE, Actor, TileClassifier, paint, play
 
 
 def one(at: float) -> list[Actor]:

@@ -7,21 +7,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import facedata
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import facedata
+
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 tf = pytest.importorskip("tensorflow")
 
-import run_tflite  # noqa: E402 - a tool
-from comparison import OUTPUT, better_order, compare, layer_errors  # noqa: E402
-from floatnetwork import FloatNetwork, are_probabilities, of_keras  # noqa: E402
-from operators import Operator, float_tensors, operators, too_new  # noqa: E402
-from quantize import to_float, to_int8  # noqa: E402
-from refusal import RuntimeMismatchError, UnsupportedLayerError  # noqa: E402
-from verify import Int8Model, verify  # noqa: E402
+from converting import run_tflite  # noqa: E402 - a tool
+from converting.comparison import OUTPUT, better_order, compare, layer_errors  # noqa: E402
+from converting.operators import Operator, float_tensors, operators, too_new  # noqa: E402
+from converting.quantize import to_float, to_int8  # noqa: E402
+from converting.verify import Int8Model, verify  # noqa: E402
+from networks.floatnetwork import FloatNetwork, are_probabilities, of_keras  # noqa: E402
+from networks.refusal import RuntimeMismatchError, UnsupportedLayerError  # noqa: E402
 
 
 def inputs(n: int = 40, side: int = 24) -> NDArray[np.float32]:

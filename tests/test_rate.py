@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from examples import LABELS, a_face
 
 from edgeemo.config import PublishConfig
 from edgeemo.delivery.state import CameraState, StateThrottle
 from edgeemo.events import EventDiff
+from examples import LABELS, a_face
 
 MINUTE_S = 60
 FPS = 30

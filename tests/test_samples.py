@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dataset import Faces
-from ferplus import COLUMNS
-from refusal import PicturesError
-from samples import CALIBRATION_SHARE, Sample, labelled, split
 
+from converting.samples import CALIBRATION_SHARE, Sample, labelled, split
 from edgeemo.sidecar import Sidecar
+from labelled.dataset import Faces
+from labelled.ferplus import COLUMNS
+from networks.refusal import PicturesError
 
 
 def faces(counts: dict[str, int], votes: list[dict[str, int]] | None = None) -> Faces:

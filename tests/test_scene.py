@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from scenery import SIZE, Actor, TileClassifier, play
 
 from edgeemo.config import Config, PublishConfig
 from edgeemo.pipeline import Look, Pipeline, build_pipeline
 from edgeemo.types import Box, Frame
+from scenery import SIZE, Actor, TileClassifier, play
 
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clips"
 needs_clips = pytest.mark.skipif(

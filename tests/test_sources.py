@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import plain, write_clip, write_gif
-from netcamera import NetCamera
 
+from clips import plain, write_clip, write_gif
 from edgeemo.config import CameraConfig
 from edgeemo.errors import ConfigError, EndOfSource, SourceError
 from edgeemo.sources import Source, frames, make_source
 from edgeemo.sources.devices import list_cameras
 from edgeemo.sources.picamera2 import list_pi_cameras
+from netcamera import NetCamera
 
 LONG_S = 30.0
 COUNT = 4

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import SIZE, plain, write_clip, write_gif
 
+from clips import SIZE, plain, write_clip, write_gif
 from edgeemo.errors import EndOfSource, InputError
 from edgeemo.sources import frames
 from edgeemo.sources.file import FileSource

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 import pytest
-from clips import plain
 from pydantic import SecretStr
 
+from clips import plain
 from edgeemo.config import CameraConfig
 from edgeemo.errors import SourceError
 from edgeemo.sources import Source, make_source

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from netcamera import NetCamera
 from pydantic import SecretStr
 
 from edgeemo.capture import Capture
@@ -20,6 +19,7 @@ from edgeemo.mailbox import Mailbox
 from edgeemo.sources import Source, frames, make_source
 from edgeemo.sources.rtsp import explain
 from edgeemo.sources.stream import StreamSource, read_password
+from netcamera import NetCamera
 
 pytestmark = pytest.mark.real
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from examples import a_face
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeemo.delivery.state import CameraState, FaceState, StateThrottle
+from examples import a_face
 
 
 def state(*faces: tuple[int, str, float]) -> CameraState:

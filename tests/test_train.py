@@ -12,13 +12,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import toyfaces
-from dataset import FER2013
-from lesson import learn
-from trainer import Order
 
+import toyfaces
 from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar
+from labelled.dataset import FER2013
+from learning.lesson import learn
+from learning.trainer import Order
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "train.py"

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import articles
 import cv2
 import keras
 import numpy as np
 import pytest
+
 import train
-from augment import Augmentation
-from batches import Batches, Drill, Targets, one_hot
-from checkpoint import Checkpoint
-from network import FusedBatchNormalization, one_head, plain, residual_network
-from patience import Patience
-from recipes import RECIPES
-from training import Average, cosine
+from learning import articles
+from learning.augment import Augmentation
+from learning.batches import Batches, Drill, Targets, one_hot
+from learning.checkpoint import Checkpoint
+from learning.network import FusedBatchNormalization, one_head, plain, residual_network
+from learning.patience import Patience
+from learning.recipes import RECIPES
+from learning.training import Average, cosine
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
 
@@ -228,7 +229,7 @@ def test_train_offers_every_recipe() -> None:
 
 def test_plots_are_pictures(tmp_path: Path) -> None:
     """Curves and a confusion matrix come out as PNGs with something drawn."""
-    import plots
+    from learning import plots
 
     log = tmp_path / "log.csv"
     log.write_text("epoch,loss,held_loss,held_emotion\n1,2.0,2.1,0.3\n2,1.0,1.5,0.5\n")

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from realparts import require
 
 FOLDER = Path(__file__).resolve().parent.parent / "systemd"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from dataset import FER2013
-from ferplus import COLUMNS
 
 from edgeemo.types import Picture
+from labelled.dataset import FER2013
+from labelled.ferplus import COLUMNS
 
 SIDE = 48
 VOTED = {

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from dataset import canonical
-from hush import hushed
-from manual import manual
-from value_range import NAMED, parse
 
+from converting.hush import hushed
+from converting.value_range import NAMED, parse
 from edgeemo.errors import EdgeemoError
+from labelled.dataset import canonical
+from manual import manual
 
 PATH = click.Path(path_type=Path)
 FIT = "fit"
@@ -83,8 +83,8 @@ def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the 
 
 def _convert(labels: str, value_range: str | None, temperature: str, **options: Any) -> None:
     # TensorFlow takes seconds to import: a wrong command line should not wait for it.
-    from conversion import convert
-    from order import Order
+    from converting.conversion import convert
+    from converting.order import Order
 
     order = Order(
         labels=_labels(labels),

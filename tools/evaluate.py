@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from dataset import Faces, canonical, load
-from files import write_together
-from manual import manual
-from value_range import parse
 
+from converting.files import write_together
+from converting.value_range import parse
 from edgeemo.errors import EdgeemoError
+from labelled.dataset import Faces, canonical, load
+from manual import manual
 
 PATH = click.Path(path_type=Path)
 
@@ -76,9 +76,9 @@ def run(
     Raises:
         EdgeemoError: a model or the data can't be used.
     """
-    import scorecard
-    from evaluation import compare, evaluate, latency_ms
-    from predictor import load_predictor
+    from measuring import scorecard
+    from measuring.evaluation import compare, evaluate, latency_ms
+    from measuring.predictor import load_predictor
 
     description = _description(labels, value_range, weights)
     loaded = [load_predictor(path, description) for path in models]
@@ -99,7 +99,7 @@ def run(
 
 
 def _description(labels: str | None, value_range: str | None, weights: Path | None) -> Any:
-    from predictor import Description
+    from measuring.predictor import Description
 
     told = parse(value_range) if value_range else None
     return Description(

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from manual import manual
 
 from edgeemo.errors import EdgeemoError
+from manual import manual
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 PATH = click.Path(path_type=Path)
@@ -63,8 +63,8 @@ def make(plan: Plan) -> None:
     Raises:
         EdgeemoError: the data or a folder can't be used, or int8 loses too much.
     """
-    from lesson import learn
-    from trainer import Order
+    from learning.lesson import learn
+    from learning.trainer import Order
 
     order = Order(
         recipe="edgeemo",
@@ -98,11 +98,10 @@ def _votes(plan: Plan, head: str) -> Path | None:
 
 
 def _convert(plan: Plan, head: str, margin: float) -> None:
-    from conversion import convert
-    from hush import hushed
-    from order import Order
-    from value_range import Range
-
+    from converting.conversion import convert
+    from converting.hush import hushed
+    from converting.order import Order
+    from converting.value_range import Range
     from edgeemo.sidecar import Sidecar
 
     source = plan.work / f"{head}.keras"
@@ -125,11 +124,10 @@ def _convert(plan: Plan, head: str, margin: float) -> None:
 
 
 def _best_margin(plan: Plan, head: str) -> float:
-    from dataset import load
-    from margin import MARGINS, rate
-
     from edgeemo.classifier import TFLiteClassifier
     from edgeemo.config import ModelConfig
+    from labelled.dataset import load
+    from margin import MARGINS, rate
 
     classifier = TFLiteClassifier(ModelConfig(path=plan.out / f"{head}.tflite"))
     rated = rate(classifier, load(plan.work / "held", ferplus=_votes(plan, head)))
@@ -155,8 +153,7 @@ def _measure(plan: Plan, head: str) -> None:
 
 
 def _tell_training(plan: Plan, head: str) -> None:
-    from files import write_together
-
+    from converting.files import write_together
     from edgeemo.sidecar import Sidecar
 
     trained = Sidecar.beside(plan.work / f"{head}.keras")

@@ -18,10 +18,7 @@ from typing import Any, NamedTuple
 
 import click
 import cv2
-import ferplus
 import numpy as np
-from dataset import Faces, canonical, load, truth_for
-from manual import manual
 from numpy.typing import NDArray
 
 from edgeemo.classifier import TFLiteClassifier
@@ -32,6 +29,9 @@ from edgeemo.preprocess import fit
 from edgeemo.types import Box, Frame, Picture
 from edgeemo.verifier import FaceVerifier
 from edgeemo.view import View
+from labelled import ferplus
+from labelled.dataset import Faces, canonical, load, truth_for
+from manual import manual
 
 PATH = click.Path(path_type=Path)
 SIDE, BORDER = 144, 72

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from manual import manual
 
 from edgeemo.errors import EdgeemoError
+from manual import manual
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 PATH = click.Path(path_type=Path)
@@ -46,8 +46,8 @@ NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
 @click.option("--resume", is_flag=True, help="Go on where the run in OUT was cut off.")
 def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the module
     # TensorFlow takes seconds to import: a wrong command line should not wait for it.
-    from lesson import learn
-    from trainer import Order
+    from learning.lesson import learn
+    from learning.trainer import Order
 
     try:
         learn(Order(**options), click.echo)

@@ -24,14 +24,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from dataset import load
-from facesamples import FACE, SIDE, Material, samples
 from numpy.typing import NDArray
 
 from edgeemo.detector import CASCADE, STAGES, load_cascade
 from edgeemo.preprocess import to_grey
 from edgeemo.types import Box, Picture
 from edgeemo.view import turned
+from labelled.dataset import load
+from learning.facesamples import FACE, SIDE, Material, samples
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 

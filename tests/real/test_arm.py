@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import cv2
 import pytest
-from real.machine import ROOT
-from real.userland import Userland, bootstrap, emulate, unpack_wheelhouse
 
 from edgeemo.sources.demo import Stage
+from real.machine import ROOT
+from real.userland import Userland, bootstrap, emulate, unpack_wheelhouse
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from broker import Mosquitto, listening
 from real.machine import ROOT, SOURCE, Machine, booted_root, until
 from real.userland import bootstrap

@@ -15,6 +15,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from real.machine import ROOT
 from real.userland import MIRROR, Userland
 from real.wheels import install_wheels

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from broker import Listener, Mosquitto, listening
 from real.machine import SOURCE, Machine, booted_machine, until
 from realparts import require

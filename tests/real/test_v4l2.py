@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from real import kernel
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

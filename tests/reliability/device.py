@@ -23,10 +23,9 @@ FACES = 5
 
 def main(settings: str, rate: float) -> None:
     """Make events until SIGTERM comes."""
-    from examples import LABELS, an_event
-
     from edgeemo.config import Config
     from edgeemo.delivery.mqtt import Publisher
+    from examples import LABELS, an_event
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     stopping = threading.Event()

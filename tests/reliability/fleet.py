@@ -14,10 +14,9 @@ import threading
 import time
 from pathlib import Path
 
-from examples import LABELS, a_config, a_face, an_event
-
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.delivery.state import CameraState
+from examples import LABELS, a_config, a_face, an_event
 
 
 def main(port: int, first: int, count: int, rate: float, folder: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from broker import Listener, Mosquitto, listening, wait_until
 from realparts import missing
 from reliability.device import Device

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from broker import Listener, persistent_broker, wait_until
 from reliability.device import TESTS, wait_s
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from broker import Listener, persistent_broker, wait_until
 from eventschema import validate
 from reliability.device import Device, sequence, wait_s

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from broker import Mosquitto, listening, wait_until
+from edgeemo.delivery.mqtt import Publisher
+from edgeemo.delivery.state import CameraState
 from examples import LABELS, a_config, a_face, an_event
 from reliability.device import wait_s
 from reliability.proxy import Proxy
-
-from edgeemo.delivery.mqtt import Publisher
-from edgeemo.delivery.state import CameraState
 
 EVENT = "edgeemo/porch/camera/event"
 KEEPALIVE_S = 6

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from broker import Mosquitto
-from examples import LABELS, a_config, a_face
 
+from broker import Mosquitto
 from edgeemo.config import OutboxConfig
 from edgeemo.delivery.broker import Trouble
 from edgeemo.delivery.courier import Courier
@@ -24,6 +23,7 @@ from edgeemo.delivery.outbox import Outbox
 from edgeemo.delivery.standing import Standing
 from edgeemo.delivery.state import CameraState, StateThrottle
 from edgeemo.types import Message
+from examples import LABELS, a_config, a_face
 
 CHANGES = int(os.environ.get("RELIABILITY_CHANGES", "300"))
 FRAMES = int(os.environ.get("RELIABILITY_FRAMES", "20000"))

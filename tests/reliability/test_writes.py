@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from examples import an_event
 
 from edgeemo.config import OutboxConfig
 from edgeemo.delivery.courier import Courier
@@ -16,6 +15,7 @@ from edgeemo.delivery.messages import EventWriter, encode
 from edgeemo.delivery.outbox import Outbox
 from edgeemo.delivery.standing import Standing
 from edgeemo.types import Message
+from examples import an_event
 
 HOUR_S = 3600
 EVERY_S = 2

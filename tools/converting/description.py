@@ -1,0 +1,73 @@
+"""The sidecar of a conversion: drafted to prepare pictures by, finished when the model was judged."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+from pydantic import ValidationError
+
+from converting.comparison import Comparison
+from converting.order import Order
+from converting.value_range import Range
+from edgeemo.sidecar import Accuracy, Sidecar, sha256
+from networks.floatnetwork import FloatNetwork
+from networks.refusal import LabelsError
+
+UNKNOWN_DIGEST = "0" * 64
+
+
+def draft(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
+    """The sidecar before the model exists.
+
+    Raises:
+        LabelsError: one label stands twice, is reserved, or is none.
+    """
+    height, width, channels = network.shape
+    try:
+        return Sidecar(
+            name=order.name,
+            labels=order.labels,
+            width=width,
+            height=height,
+            channels=channels,
+            value_range=(value_range.low, value_range.high),
+            standardize=value_range.standardize,
+            margin=order.margin,
+            sha256=UNKNOWN_DIGEST,
+        )
+    except ValidationError as error:
+        # Size and channels were checked when the network was read, the margin on the command line.
+        first = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise LabelsError(f"{', '.join(order.labels)}: {first}") from error
+
+
+def finish(
+    drafted: Sidecar, order: Order, model: bytes, found: Comparison, calibration: int
+) -> Sidecar:
+    """The sidecar with the model's digest, what was found of it, and where it came from."""
+    told = f"held-out part of {order.data.name}" + (", FER+ majority" if order.ferplus else "")
+    accuracy = {
+        "data": order.data_name or told,
+        "n": found.int8.n,
+        "float": found.source.accuracy,
+        "int8": found.int8.accuracy,
+    }
+    return drafted.model_copy(
+        update={
+            "sha256": sha256(model),
+            "accuracy": (Accuracy.model_validate(accuracy),),
+            "provenance": _provenance(order, calibration),
+        }
+    )
+
+
+def _provenance(order: Order, calibration: int) -> dict[str, object]:
+    return {
+        "source": order.source.name,
+        "source_sha256": sha256(order.source.read_bytes()) if order.source.is_file() else None,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "data": order.data.name,
+        "calibration_pictures": calibration,
+        "seed": order.seed,
+    }

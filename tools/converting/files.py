@@ -1,0 +1,57 @@
+"""Several files written together: all of them whole, or none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from networks.refusal import ExistsError, WriteError
+
+
+def refuse_existing(paths: Iterable[Path]) -> None:
+    """Raise ExistsError when one of the files is there already."""
+    if there := [str(path) for path in paths if path.exists()]:
+        raise ExistsError(f"{', '.join(there)} exists: choose another --out, or --overwrite")
+
+
+def refuse_own_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Raise ExistsError when a file would be written over one that is read."""
+    read = {path.resolve() for path in inputs}
+    if both := [str(path) for path in outputs if path.resolve() in read]:
+        raise ExistsError(f"{', '.join(both)} is read and would be written: choose another --out")
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files, replacing those of the same names only when all are safely on the disk.
+
+    Raises:
+        WriteError: the disk is full or read-only, a folder can't be made; nothing was changed.
+    """
+    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in contents}
+    try:
+        for path, content in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_through(drafts[path], content)
+        for path, draft in drafts.items():
+            draft.replace(path)
+    except OSError as error:
+        # A user knows nothing of drafts: the file is named that one stands for.
+        named = {str(draft): path for path, draft in drafts.items()}
+        where = named.get(str(error.filename), error.filename or next(iter(contents)))
+        raise WriteError(
+            f"can't write {where}: {error.strerror or error}; nothing was changed"
+        ) from error
+    finally:
+        for draft in drafts.values():
+            # Without a folder there is no draft, and what is wrong was said already.
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""Labelled faces, from the layouts that people have them in."""

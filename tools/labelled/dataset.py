@@ -1,0 +1,158 @@
+"""Labelled faces from what people have: a folder per label, or Kaggle's fer2013.csv; with FER+ votes.
+
+Faults of the data (an unreadable picture, a bad row, an empty class) are collected in
+`Faces.problems` instead of ending the program at the first.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edgeemo.errors import InputError
+from edgeemo.types import Picture
+from labelled.faces import FER2013, Faces, canonical, relabel, truth_for, without_copies
+from labelled.ferplus import COLUMNS
+
+# What goes with reading faces, so that one import is enough.
+__all__ = ["FER2013", "Faces", "canonical", "load", "relabel", "truth_for", "without_copies"]
+
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"}
+
+
+def load(
+    path: Path, *, ferplus: Path | None = None, usage: str | None = None, color: bool = False
+) -> Faces:
+    """Read a folder with one folder per label, or a csv in Kaggle's layout.
+
+    `usage` keeps one split of a csv (`Training`, `PublicTest`, `PrivateTest`). `ferplus` is a csv
+    with FER+'s columns: with a column `path` it is matched to the pictures of the folder, without
+    one it goes row by row with the csv. `color` keeps the colours of pictures in folders.
+
+    Raises:
+        InputError: nothing of use is there, or the columns are not the expected ones.
+    """
+    faces = _load_csv(path) if path.is_file() else _load_folder(path, color)
+    if ferplus is not None:
+        faces = _with_votes(faces, ferplus)
+    if usage is not None:
+        faces = faces.of_usage(usage)
+    if not len(faces):
+        raise InputError(f"{path}: no usable picture; " + "; ".join(faces.problems[:3]))
+    return faces
+
+
+def _load_folder(root: Path, color: bool) -> Faces:
+    if not root.is_dir():
+        raise InputError(f"{root}: no such file or folder")
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not folders:
+        raise InputError(f"{root}: needs one folder per label (as in {root}/happy/1.png)")
+    names = tuple(dict.fromkeys(canonical(p.name) for p in folders))
+    pictures: list[Picture] = []
+    labels: list[int] = []
+    keys: list[str] = []
+    problems: list[str] = []
+    for folder in folders:
+        before = len(pictures)
+        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES):
+            picture = _read_picture(path, color)
+            if picture is None:
+                problems.append(f"{path}: not a readable picture")
+                continue
+            pictures.append(picture)
+            labels.append(names.index(canonical(folder.name)))
+            keys.append(path.relative_to(root).as_posix())
+        if len(pictures) == before:
+            problems.append(f"{folder}: no picture of this label")
+    return Faces(pictures, np.array(labels, np.int64), names, tuple(keys), problems=tuple(problems))
+
+
+def _read_picture(path: Path, color: bool) -> Picture | None:
+    # From bytes: imread can't tell a missing file from a broken one and warns on stderr.
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    if not content.size:
+        return None
+    mode = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
+    picture = cv2.imdecode(content, mode)
+    return None if picture is None else np.asarray(picture, np.uint8)
+
+
+def _rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The rows of a csv by column name; one line of error when it is not what it should be."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = [c.strip() for c in reader.fieldnames or ()]
+            if missing := [c for c in needed if c not in columns]:
+                raise InputError(
+                    f"{path}: no column {', '.join(missing)}; found {', '.join(columns)}"
+                )
+            reader.fieldnames = columns
+            yield from reader
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _load_csv(path: Path) -> Faces:
+    pictures: list[Picture] = []
+    labels: list[int] = []
+    keys: list[str] = []
+    usage: list[str] = []
+    problems: list[str] = []
+    for number, row in enumerate(_rows(path, ("emotion", "pixels"))):
+        parsed = _parse_row(row)
+        if isinstance(parsed, str):
+            problems.append(f"{path}: row {number}: {parsed}")
+            continue
+        labels.append(parsed[0])
+        pictures.append(parsed[1])
+        keys.append(str(number))
+        usage.append((row.get("Usage") or "").strip())
+    found = set(labels)
+    problems += [f"{path}: no picture of {n}" for i, n in enumerate(FER2013) if i not in found]
+    truth = np.array(labels, np.int64)
+    return Faces(
+        pictures, truth, FER2013, tuple(keys), usage=tuple(usage), problems=tuple(problems)
+    )
+
+
+def _parse_row(row: dict[str, str]) -> tuple[int, Picture] | str:
+    """(label, picture) of a row in Kaggle's layout, or what is wrong with it."""
+    try:
+        label = int(row["emotion"])
+        values = np.array(row["pixels"].split(), np.int64)
+    except (TypeError, ValueError, AttributeError):
+        return "emotion and pixels must be whole numbers"
+    side = round(len(values) ** 0.5)
+    if not 0 <= label < len(FER2013):
+        return f"emotion is {label}; allowed: 0 to {len(FER2013) - 1}"
+    if side * side != len(values) or side < 8:
+        return f"{len(values)} pixels are no square picture"
+    if values.min() < 0 or values.max() > 255:
+        return "pixels must be 0 to 255"
+    return label, values.astype(np.uint8).reshape(side, side)
+
+
+def _with_votes(faces: Faces, path: Path) -> Faces:
+    """The faces with a FER+ csv's votes; none at all for a picture that the csv does not name."""
+    by_key: dict[str, list[int]] = {}
+    problems = list(faces.problems)
+    for number, row in enumerate(_rows(path, COLUMNS)):
+        key = (row.get("path") or str(number)).strip()
+        try:
+            by_key[key] = [int(row[c]) for c in COLUMNS]
+        except (TypeError, ValueError):
+            problems.append(f"{path}: row {number}: votes must be whole numbers")
+    nothing = [0] * len(COLUMNS)
+    if without := sum(key not in by_key for key in faces.keys):
+        problems.append(f"{path}: no votes for {without} of {len(faces)} pictures")
+    if faces.keys and without == len(faces):
+        raise InputError(f"{path}: names none of the pictures (such as {faces.keys[0]})")
+    votes = np.array([by_key.get(key, nothing) for key in faces.keys], np.int64)
+    return replace(faces, votes=votes.reshape(-1, len(COLUMNS)), problems=tuple(problems))

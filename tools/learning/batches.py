@@ -1,0 +1,101 @@
+"""Batches for `model.fit`: each depends on the seed, the epoch and its place, and on nothing else.
+
+So a run that was killed goes on with the very batches that it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeemo.types import Picture
+from learning.augment import Augmentation, mix
+
+Float = NDArray[np.float32]
+Teacher = Callable[[Float], Mapping[str, Float]]
+"""Inputs (n, height, width, channels) -> probabilities (n, classes) by head."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What one head is to learn: `shares` (n, classes) sum to 1, `weights` (n,) of each example."""
+
+    shares: Float
+    weights: Float
+
+    def smoothed(self, amount: float) -> Targets:
+        """With `amount` of the certainty spread over all classes."""
+        even = amount / self.shares.shape[1]
+        return Targets((self.shares * (1 - amount) + even).astype(np.float32), self.weights)
+
+
+def one_hot(labels: NDArray[np.int64], count: int) -> Targets:
+    """Targets of single labels; a label of -1 weighs nothing."""
+    known = labels >= 0
+    shares = np.eye(count, dtype=np.float32)[np.where(known, labels, 0)]
+    return Targets(shares, known.astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Drill:
+    """How examples become batches.
+
+    `normalize` maps uint8 pictures to the network's inputs. `mixup` is alpha of the blending, 0 for none. With a
+    `teacher`, its answers to the very same inputs make up `trust` of the targets (Hinton et al.
+    2015, "Distilling the Knowledge in a Neural Network").
+    """
+
+    batch: int
+    seed: int
+    augmentation: Augmentation
+    normalize: Callable[[Picture], Float]
+    mixup: float = 0.0
+    teacher: Teacher | None = None
+    trust: float = 0.7
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
+    """Shuffled, augmented batches: inputs (n, height, width, channels), targets and weights by head.
+
+    The last, smaller batch of an epoch is left out; set `epoch` before each.
+    """
+
+    def __init__(self, pictures: Picture, targets: Mapping[str, Targets], drill: Drill) -> None:
+        super().__init__()
+        self.pictures, self.targets, self.drill = pictures, targets, drill
+        self.batch = min(drill.batch, len(pictures))
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.pictures) // self.batch
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        drill = self.drill
+        order = np.random.default_rng([drill.seed, self.epoch]).permutation(len(self.pictures))
+        chosen = order[index * self.batch : (index + 1) * self.batch]
+        random = np.random.default_rng([drill.seed, self.epoch, index])
+        changed = drill.augmentation(self.pictures[chosen], random)
+        inputs = drill.normalize(changed.reshape(len(chosen), *self.pictures.shape[1:]))
+        shares = {head: t.shares[chosen] for head, t in self.targets.items()}
+        weights = {head: t.weights[chosen] for head, t in self.targets.items()}
+        if drill.mixup:
+            inputs, shares, weights = mix(inputs, shares, weights, drill.mixup, random)
+        if drill.teacher is not None:
+            shares, weights = self._taught(drill.teacher(inputs), shares, weights)
+        return inputs, shares, weights
+
+    def _taught(
+        self, answers: Mapping[str, Float], shares: dict[str, Float], weights: dict[str, Float]
+    ) -> tuple[dict[str, Float], dict[str, Float]]:
+        """Targets that are the teacher's in part, and wholly where there is nothing else to learn."""
+        trust = {h: np.where(weights[h] > 0, self.drill.trust, 1.0)[:, None] for h in answers}
+        taught = {
+            h: (trust[h] * answers[h] + (1 - trust[h]) * shares[h]).astype(np.float32)
+            for h in answers
+        }
+        return shares | taught, weights | {h: np.ones_like(weights[h]) for h in answers}

@@ -1,0 +1,68 @@
+"""Everything that a training run needs to go on, in one file.
+
+It is replaced in one step after each epoch: a kill at any moment leaves either the one before or
+the one after.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.training import Average, Weights
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Writes everything a run needs to go on, after every epoch."""
+
+    def __init__(self, path: Path, average: Average) -> None:
+        super().__init__()
+        self.path, self.average = path, average
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Write it beside its place, then move it there."""
+        state: dict[str, Any] = {"epoch": epoch + 1, "updates": self.average.updates}
+        state |= _named("variable", self.model.get_weights())
+        state |= _named("optimizer", [_numpy(v) for v in self.model.optimizer.variables])
+        state |= _named("average", self.average.weights)
+        save(self.path, state)
+
+    def restore(self, model: keras.Model) -> int:
+        """Bring model, optimizer and average back; returns the number of epochs that are done."""
+        with np.load(self.path) as state:
+            model.optimizer.build(model.trainable_variables)
+            model.set_weights(read(state, "variable"))
+            stored = read(state, "optimizer")
+            for variable, value in zip(model.optimizer.variables, stored, strict=True):
+                variable.assign(value)
+            self.average.weights = read(state, "average")
+            self.average.updates = int(state["updates"])
+            return int(state["epoch"])
+
+
+def save(path: Path, arrays: dict[str, Any]) -> None:
+    """Write named arrays to an .npz that is there whole or not at all."""
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _numpy(variable: Any) -> NDArray[Any]:
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def _named(kind: str, arrays: Weights) -> dict[str, NDArray[Any]]:
+    return {f"{kind}{i:04d}": np.asarray(array) for i, array in enumerate(arrays)}
+
+
+def read(state: Any, kind: str) -> Weights:
+    """The arrays of one kind from a checkpoint, in order."""
+    return [state[name] for name in sorted(state.files) if name.startswith(kind)]

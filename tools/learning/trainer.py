@@ -1,0 +1,202 @@
+"""A network about to be trained, trained, and written out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeemo.preprocess import normalize
+from edgeemo.sidecar import Sidecar, sha256
+from edgeemo.types import Picture
+from learning import plots
+from learning.batches import Batches, Drill, Float
+from learning.checkpoint import Checkpoint
+from learning.material import Examples
+from learning.network import one_head, plain
+from learning.patience import Watch
+from learning.recipes import Recipe
+from learning.teacher import teacher_of
+from learning.training import Average, Log, Schedule, predict
+from measuring.metrics import best_temperature, calibration_error, figures, tempered
+
+NO_DIGEST = "0" * 64
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """The command line as values; None leaves it to the recipe."""
+
+    recipe: str
+    data: Path
+    out: Path
+    ferplus: Path | None = None
+    held: Path | None = None
+    teacher: tuple[Path, ...] = ()
+    epochs: int | None = None
+    batch: int | None = None
+    seed: int = 1
+    resume: bool = False
+    precision: str | None = None
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A network about to be trained, with all that watches it."""
+
+    order: Order
+    recipe: Recipe
+    held: Examples
+    model: keras.Model
+    batches: Batches
+    log: Log
+    checkpoint: Checkpoint
+    watch: Watch | None
+
+    @classmethod
+    def prepare(cls, order: Order, recipe: Recipe, train: Examples, held: Examples) -> Trainer:
+        """Build the network and everything around it; the order's seed decides every draw."""
+        keras.utils.set_random_seed(order.seed)
+        keras.mixed_precision.set_global_policy(recipe.precision)
+        batches = Batches(train.pictures, train.targets, _drill(order, recipe))
+        average = Average(recipe.average)
+        inputs = to_inputs(recipe)(held.pictures)
+        log = Log(order.out / "log.csv", average, inputs, dict(held.truth))
+        watch = None
+        if recipe.patience is not None:
+            watch = Watch(recipe.patience, log, order.out / "best.npz")
+        model = _compiled(recipe)
+        return cls(
+            order,
+            recipe,
+            held,
+            model,
+            batches,
+            log,
+            Checkpoint(order.out / "checkpoint.npz", average),
+            watch,
+        )
+
+    def fit(self, say: Say) -> None:
+        """Train what is left of the run."""
+        done = 0
+        if self.checkpoint.path.exists():
+            done = self.checkpoint.restore(self.model)
+            self.log.restore(done)
+            say(f"going on after epoch {done}")
+        if done >= self.recipe.epochs or (self.watch and self.watch.is_over()):
+            return
+        steps = len(self.batches)
+        rate = self.recipe.rate and self.recipe.rate(self.recipe.epochs * steps, steps)
+        watching = [self.watch] if self.watch else []
+        self.model.fit(
+            self.batches,
+            epochs=self.recipe.epochs,
+            initial_epoch=done,
+            shuffle=False,  # the batches are in an order of their own, which a resumed run repeats
+            verbose=1 if sys.stdout.isatty() else 2,  # a bar on a screen, a line an epoch in a file
+            callbacks=[
+                Schedule(self.batches, rate),
+                self.checkpoint.average,
+                self.log,
+                *watching,
+                self.checkpoint,
+            ],
+        )
+
+    def finish(self, say: Say) -> None:
+        """Write the network of every head with its description, and the pictures."""
+        weights = self.watch.weights() if self.watch else self.checkpoint.average.weights
+        self.model.set_weights(weights)
+        network = plain(self.model)
+        answers = predict(network, self.log.inputs)
+        for head in self.recipe.heads:
+            say(self._write(head, network, answers[head]))
+        plots.curves(self.log.path, self.order.out / "curves.png")
+
+    def _write(self, head: str, network: keras.Model, answers: Float) -> str:
+        known = self.held.truth[head] >= 0
+        answers, truth = answers[known], self.held.truth[head][known]
+        found = figures(answers, truth, self.held.labels)
+        path = self.order.out / f"{head}.keras"
+        one_head(network, head).save(path)
+        sidecar = describe(head, self.recipe).model_copy(
+            update={
+                "sha256": sha256(path.read_bytes()),
+                "temperature": calming(answers, truth),
+                "provenance": self._provenance(),
+            }
+        )
+        path.with_suffix(".json").write_text(sidecar.to_json(), encoding="utf-8")
+        title = f"{head}: {found.accuracy:.1%} of {found.n} held-out faces"
+        plots.confusion(
+            found.confusion, found.labels, title, path.with_name(f"confusion-{head}.png")
+        )
+        return f"{path}: {found.accuracy:.2%} right, macro-F1 {found.macro_f1:.3f}, on {found.n} held-out faces"
+
+    def _provenance(self) -> dict[str, Any]:
+        return {
+            "recipe": self.recipe.name,
+            "data": self.order.data.name,
+            "faces": len(self.batches.pictures),
+            "epochs": len(self.log.rows),
+            "batch": self.batches.batch,
+            "seed": self.order.seed,
+            "precision": self.recipe.precision,
+            "keras": keras.__version__,
+            "backend": keras.backend.backend(),
+        }
+
+
+def calming(answers: Float, truth: NDArray[np.int64]) -> float:
+    """The temperature that fits held-out answers best; 1 where it would not calibrate them better."""
+    candidate = round(best_temperature(answers, truth), 3)
+    before, after = (calibration_error(tempered(answers, t), truth) for t in (1.0, candidate))
+    return candidate if after < before else 1.0
+
+
+def describe(name: str, recipe: Recipe) -> Sidecar:
+    """The sidecar of a network before there is a file: enough to prepare its inputs by."""
+    width, height = recipe.size
+    return Sidecar(
+        name=name,
+        labels=recipe.labels or (),
+        width=width,
+        height=height,
+        channels=recipe.channels,
+        value_range=recipe.value_range,
+        sha256=NO_DIGEST,
+    )
+
+
+def to_inputs(recipe: Recipe) -> Callable[[Picture], Float]:
+    """Maps uint8 pictures of any shape to a network's inputs."""
+    return partial(normalize, sidecar=describe("run", recipe))
+
+
+def _compiled(recipe: Recipe) -> keras.Model:
+    count = len(recipe.labels or ())
+    model = recipe.build(recipe.size, recipe.channels, dict.fromkeys(recipe.heads, count))
+    loss = {h: keras.losses.CategoricalCrossentropy(from_logits=True) for h in recipe.heads}
+    model.compile(recipe.optimizer(), loss)
+    return model
+
+
+def _drill(order: Order, recipe: Recipe) -> Drill:
+    return Drill(
+        batch=recipe.batch,
+        seed=order.seed,
+        augmentation=recipe.augmentation,
+        normalize=to_inputs(recipe),
+        mixup=recipe.mixup,
+        teacher=teacher_of(order.teacher, tuple(recipe.heads)) if order.teacher else None,
+    )

@@ -1,0 +1,156 @@
+"""What happens around `model.fit`: learning rate, averaged weights, log."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from learning.batches import Batches, Float
+from measuring.metrics import nll
+
+Weights = list[NDArray[Any]]
+Rate = Callable[[int], float]
+
+
+def cosine(peak: float, steps: int, warmup: int, floor: float = 0.01) -> Rate:
+    """Learning rate by step: a rise over `warmup` steps, then half a cosine down to `floor` * peak."""
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return peak * (step + 1) / warmup
+        done = min(1.0, (step - warmup) / max(1, steps - warmup))
+        return peak * (floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2)
+
+    return rate
+
+
+class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Tells the batches their epoch, and sets the learning rate by the step in the whole run."""
+
+    def __init__(self, batches: Batches, rate: Rate | None) -> None:
+        super().__init__()
+        self.batches, self.rate = batches, rate
+        self.start = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Remember where the epoch starts."""
+        self.batches.epoch = epoch
+        self.start = epoch * len(self.batches)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Set the rate."""
+        if self.rate is not None:
+            self.model.optimizer.learning_rate = self.rate(self.start + batch)
+
+
+class Average(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """An exponential moving average of all weights, BatchNorm's statistics included.
+
+    It is what is tested and kept in the end: smoother than any single step's weights. Early on it
+    forgets faster, so that the random start does not linger. A decay of 0 keeps no average: then
+    `weights` are the present ones.
+    """
+
+    EVERY = 4
+    """Steps between updates: fewer copies, the same average within a fraction of a percent."""
+
+    def __init__(self, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        self.weights: Weights = []
+        self.updates = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Start from the weights as they are, unless a checkpoint brought an average."""
+        if not self.weights:
+            self.weights = [np.array(w) for w in self.model.get_weights()]
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Move the average a little toward the present weights."""
+        if batch % self.EVERY or not self.decay:
+            return
+        self.updates += 1
+        decay = min(self.decay**self.EVERY, (1 + self.updates) / (10 + self.updates))
+        for mean, now in zip(self.weights, self.model.get_weights(), strict=True):
+            mean += (1 - decay) * (now - mean)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Without averaging, take the weights as they are."""
+        if not self.decay:
+            self.weights = [np.array(w) for w in self.model.get_weights()]
+
+
+class Log(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """One row an epoch in a csv: losses, rate, seconds, and the averaged weights on held-out faces.
+
+    `inputs` (n, height, width, channels) and `truth` (label indices by head, -1 for none) are the
+    held-out faces; `held_loss` is the sum over the heads of the negative log-likelihood.
+    """
+
+    def __init__(
+        self, path: Path, average: Average, inputs: Float, truth: dict[str, NDArray[np.int64]]
+    ) -> None:
+        super().__init__()
+        self.path, self.average = path, average
+        self.inputs, self.truth = inputs, truth
+        self.rows: list[dict[str, Any]] = []
+        self.began = 0.0
+
+    @property
+    def losses(self) -> list[float]:
+        """`held_loss` of every epoch."""
+        return [float(row["held_loss"]) for row in self.rows]
+
+    def restore(self, epochs: int) -> None:
+        """Read what the first `epochs` epochs wrote; a later row is of an epoch that was cut off."""
+        with self.path.open(newline="") as file:
+            self.rows = list(csv.DictReader(file))[:epochs]
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Start the clock."""
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Measure, and write the log anew."""
+        values = {**(logs or {}), **self._held()}
+        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        values["seconds"] = time.monotonic() - self.began
+        self.rows.append({"epoch": epoch + 1, **{k: f"{v:.5g}" for k, v in values.items()}})
+        unfinished = self.path.with_suffix(".part")
+        with unfinished.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        unfinished.replace(self.path)
+
+    def _held(self) -> dict[str, float]:
+        present = self.model.get_weights()
+        self.model.set_weights(self.average.weights)
+        probabilities = predict(self.model, self.inputs)
+        self.model.set_weights(present)
+        figures: dict[str, float] = {"held_loss": 0.0}
+        for head, truth in self.truth.items():
+            known = truth >= 0
+            answers, right = probabilities[head][known], truth[known]
+            figures["held_loss"] += nll(answers, right)
+            figures[f"held_{head}"] = float(np.mean(answers.argmax(1) == right))
+        return figures
+
+
+def predict(model: keras.Model, inputs: Float) -> dict[str, Float]:
+    """Probabilities (n, classes) by head of a network whose outputs are logits by head."""
+    logits = model.predict(inputs, batch_size=256, verbose=0)
+    return {head: _softmax(np.asarray(values, np.float32)) for head, values in logits.items()}
+
+
+def _softmax(logits: Float) -> Float:
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)

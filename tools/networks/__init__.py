@@ -1,0 +1,1 @@
+"""Networks read from whatever file they are in, and brought into one form."""

@@ -1,0 +1,99 @@
+"""A float network to convert, whatever file it came from: pictures in, one row of outputs each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from edgeemo.quant import Float
+from networks.refusal import ShapeError
+
+BATCH = 256
+CHANNELS = (1, 3)
+SIDES = range(8, 513)
+
+
+@dataclass(frozen=True)
+class FloatNetwork:
+    """A function from (n, height, width, channels) float32 tensors to (n, outputs) ones.
+
+    `shape` is (height, width, channels); `batch` is how many pictures it takes at once; `owner`
+    keeps the weights alive; `notes` tell what reading changed, for the report.
+    """
+
+    function: Callable[[tf.Tensor], tf.Tensor]
+    shape: tuple[int, int, int]
+    outputs: int
+    owner: Any = field(repr=False)
+    notes: tuple[str, ...] = ()
+    batch: int = BATCH
+
+    def __post_init__(self) -> None:
+        height, width, channels = self.shape
+        if channels not in CHANNELS:
+            raise ShapeError(
+                f"the network takes pictures of {channels} channels (input {height}x{width}x{channels}); "
+                "only 1 (grey) or 3 (red, green, blue) can be fed from a camera"
+            )
+        if height not in SIDES or width not in SIDES:
+            raise ShapeError(f"the input of {width}x{height} pixels is outside 8..512 on a side")
+
+    def predict(self, inputs: Float) -> Float:
+        """The (n, outputs) float32 outputs for (n, height, width, channels) float32 inputs."""
+        batches = (inputs[i : i + self.batch] for i in range(0, len(inputs), self.batch))
+        rows = [np.asarray(self.function(tf.constant(batch)), np.float32) for batch in batches]
+        return np.concatenate(rows)
+
+
+def of_keras(model: Any, notes: tuple[str, ...] = ()) -> FloatNetwork:
+    """The network of a channels-last Keras model.
+
+    Raises:
+        ShapeError: it has several inputs or outputs, or shapes that are not fixed.
+    """
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ShapeError(
+            f"the network has {len(model.inputs)} inputs and {len(model.outputs)} outputs; allowed: one of each"
+        )
+    shape = picture_shape(tuple(model.inputs[0].shape))
+    outputs = row_length(tuple(model.outputs[0].shape))
+    function = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    batch = batch_of(model.inputs[0].shape[0])
+    return FloatNetwork(function, shape, outputs, model, notes, batch)
+
+
+def batch_of(size: int | None) -> int:
+    """How many pictures to give at once to a network whose input has this batch size, None for any.
+
+    Raises:
+        ShapeError: neither any nor 1, which is what an exported network takes.
+    """
+    if size not in (None, 1):
+        raise ShapeError(f"the input has a fixed batch of {size}; needed: any, or 1")
+    return size or BATCH
+
+
+def picture_shape(shape: tuple[int | None, ...]) -> tuple[int, int, int]:
+    """(height, width, channels) of a (batch, height, width, channels) shape; ShapeError if unfit."""
+    if len(shape) != 4 or None in shape[1:]:
+        raise ShapeError(
+            f"the input has shape {shape}; needed: (batch, height, width, channels), all but the batch fixed"
+        )
+    height, width, channels = (int(side or 0) for side in shape[1:])
+    return height, width, channels
+
+
+def row_length(shape: tuple[int | None, ...]) -> int:
+    """How many outputs a (batch, outputs) shape has; ShapeError for any other."""
+    if len(shape) != 2 or shape[1] is None:
+        raise ShapeError(f"the output has shape {shape}; needed: (batch, one value a label)")
+    return int(shape[1])
+
+
+def are_probabilities(outputs: Float) -> bool:
+    """Whether (n, labels) outputs went through a softmax: none negative, every row sums to 1."""
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1.0, atol=1e-3))

@@ -1,0 +1,64 @@
+"""Models of Keras 1 and 2: an .h5 with everything, or an architecture .json with a weights .h5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from networks.architecture import Architecture
+from networks.channels import ReadModel, arranged
+from networks.refusal import SourceModelError
+from networks.theano import as_theano
+from networks.weights import WeightFile
+
+KERAS3_GROUP = "layers"
+"""What the weight files of Keras 3 hold in place of Keras 2's list of layers."""
+
+
+def read_h5(path: Path, backend: str | None = None) -> ReadModel:
+    """A whole model from an .h5 or .hdf5 file; its optimizer and loss are not looked at.
+
+    `backend` overrules what the file says or suggests of the backend it was trained on.
+
+    Raises:
+        SourceModelError: it is damaged or holds weights only.
+        UnsupportedLayerError: it holds a layer that can't be carried over.
+    """
+    with h5py.File(path) as file:
+        text = file.attrs.get("model_config")
+        if text is None:
+            raise SourceModelError(
+                f"{path} holds weights without the architecture: give its .json as SOURCE and this as --weights"
+            )
+        architecture = Architecture.parse(_text(text), str(path))
+        return _assemble(architecture, WeightFile.read(file), backend)
+
+
+def read_json(path: Path, weights: Path, backend: str | None = None) -> ReadModel:
+    """A model from its architecture and the .h5 of its weights; otherwise as `read_h5`."""
+    architecture = Architecture.parse(path.read_text(encoding="utf-8"), str(path))
+    with h5py.File(weights) as file:
+        if KERAS3_GROUP not in file:
+            return _assemble(architecture, WeightFile.read(file), backend)
+    model = architecture.build()
+    model.load_weights(weights)
+    return arranged(model)
+
+
+def _assemble(architecture: Architecture, weights: WeightFile, forced: str | None) -> ReadModel:
+    built = architecture.build()
+    weights.load_into(built, architecture.keras1)
+    model, notes = arranged(built)
+    if architecture.keras1:
+        notes = (
+            f"Keras {architecture.version or 1} names and kernels turned into Keras 3's",
+            *notes,
+        )
+    if (forced or weights.backend or architecture.backend or weights.likely_backend) != "theano":
+        return model, notes
+    return as_theano(model), (*notes, "trained on Theano: kernels turned by 180 degrees")
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

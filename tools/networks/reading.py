@@ -1,0 +1,88 @@
+"""Any file that people have a network in, read as a `FloatNetwork` of channels-last pictures."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from edgeemo.errors import EdgeemoError
+from learning import network  # noqa: F401 - registers the layers of our own networks
+from networks import legacy, savedmodel
+from networks.architecture import refuse_unknown
+from networks.channels import arranged
+from networks.floatnetwork import FloatNetwork, of_keras
+from networks.refusal import SourceModelError
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ZIP_SIGNATURE = b"PK"
+KINDS = ".keras, .h5 or .hdf5, .json with --weights, or the folder of a SavedModel"
+REASON_LENGTH = 200
+# What Keras, h5py and TensorFlow raise for files that are cut off, altered or of another kind.
+DAMAGE = (
+    OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError,
+    AssertionError, zipfile.BadZipFile,
+)  # fmt: skip
+
+
+def read_network(
+    source: Path, weights: Path | None = None, backend: str | None = None
+) -> FloatNetwork:
+    """Read a model file of any kind that `KINDS` names, told apart by what is in it.
+
+    `backend` overrules the backend that an old file says or suggests it was trained on.
+
+    Raises:
+        SourceModelError: it is missing, damaged or of another kind.
+        UnsupportedLayerError: it holds a layer that can't be carried over.
+        ShapeError: its input is not one picture, or its output not one row.
+        NotEqualError: making it channels-last went wrong.
+    """
+    for path in filter(None, (source, weights)):
+        if not path.exists():
+            raise SourceModelError(f"{path}: no such file")
+    try:
+        return _read(source, weights, backend)
+    except EdgeemoError:
+        raise
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:REASON_LENGTH]
+        raise SourceModelError(f"can't read {source}: {reason}") from error
+
+
+def _read(source: Path, weights: Path | None, backend: str | None) -> FloatNetwork:
+    if source.is_dir():
+        return savedmodel.read(source)
+    with source.open("rb") as file:
+        signature = file.read(len(HDF5_SIGNATURE))
+    if signature == HDF5_SIGNATURE:
+        return of_keras(*legacy.read_h5(source, backend))
+    if signature.startswith(ZIP_SIGNATURE):
+        return _read_keras3(source)
+    if source.suffix != ".json":
+        raise SourceModelError(f"{source}: not a model file; allowed: {KINDS}")
+    if weights is None:
+        raise SourceModelError(
+            f"{source} is the architecture only; give the weights with --weights"
+        )
+    return of_keras(*legacy.read_json(source, weights, backend))
+
+
+def _read_keras3(path: Path) -> FloatNetwork:
+    _refuse_unknown_layers(path)
+    return of_keras(*arranged(keras.models.load_model(path, compile=False)))
+
+
+def _refuse_unknown_layers(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        root = json.loads(archive.read("config.json"))
+    for layer in _layers(root):
+        refuse_unknown(layer["class_name"], layer)
+
+
+def _layers(model: dict[str, Any]) -> list[dict[str, Any]]:
+    inner = model["config"].get("layers", [])
+    return [layer for child in inner for layer in (_layers(child) or [child])]
