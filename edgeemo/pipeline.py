@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgeemo.cadence import Cadence, Skip
-from edgeemo.config import Config, DetectConfig
-from edgeemo.detector import HOPELESS, HaarDetector, Proposal
+from edgeemo.cadence import Cadence, Plan, Skip
+from edgeemo.config import Config
+from edgeemo.detector import HaarDetector
 from edgeemo.events import EventDiff
-from edgeemo.flow import follow
+from edgeemo.eye import Eye
 from edgeemo.mood import Mood
 from edgeemo.motion import Motion, MotionGate
 from edgeemo.search import Search
-from edgeemo.tracker import BELIEVABLE, Place, Probe, Tracker, same_place
-from edgeemo.types import Box, Detection, EmotionEvent, Face, Frame, Picture, Scores, Track
+from edgeemo.tracker import Tracker
+from edgeemo.types import Box, EmotionEvent, Face, Frame, Picture, Scores, Track
 from edgeemo.verifier import FaceVerifier
 from edgeemo.view import View
 
@@ -66,24 +65,17 @@ class Pipeline:
 
     def __init__(
         self,
-        detect: DetectConfig,
         gate: MotionGate,
-        quest: Search,
         cadence: Cadence,
-        detector: HaarDetector,
-        tracker: Tracker,
+        eye: Eye,
         classifier: Classifier,
         mood: Callable[[Scores, float], Mood],
         events: EventDiff,
         clock: Callable[[], float],
     ) -> None:
-        self._detect = detect
         self._gate = gate
-        self._quest = quest
-        self._before: View | None = None
         self._cadence = cadence
-        self._detector = detector
-        self._tracker = tracker
+        self._eye = eye
         self._classifier = classifier
         self._mood = mood
         self._events = events
@@ -91,7 +83,6 @@ class Pipeline:
         self._moods: dict[int, Mood] = {}
         self._size = (0, 0)
         self._stages: dict[str, float] = {}
-        self._refused: Counter[str] = Counter()
 
     @property
     def cadence(self) -> Cadence:
@@ -100,113 +91,45 @@ class Pipeline:
 
     def step(self, frame: Frame) -> Look:
         """Look at the next frame, or don't: what is in it then, and what is to be told of it."""
-        self._stages, self._refused, self._size = {}, Counter(), frame.size
+        self._stages, self._size = {}, frame.size
         if not self._cadence.is_due(frame.at):
             return self._tell(frame, Skip.RATE)
         with self._stage("grey"):
             view = View(frame)
             motion = self._gate.compare(view.glance, frame.size)
-        tracks, is_caught_up = self._tracker.tracks, self._quest.is_caught_up
-        is_settled = self._tracker.is_settled and (bool(tracks) or is_caught_up)
-        plan = self._cadence.plan(
-            frame.at, motion, tracks, is_settled=is_settled, is_caught_up=is_caught_up
-        )
+            plan = self._plan(frame.at, motion)
         if plan.skip:
             return self._tell(frame, plan.skip)
         with self._stage("follow"):
-            self._follow(view, motion, frame.at)
+            self._eye.follow(view, motion, frame.at)
         with self._stage("probe"):
-            found, others = self._probe(view, frame.at)
+            self._eye.probe(view, frame.at)
         with self._stage("search"):
-            others += self._search(view, motion, frame.at, plan.budget)
+            self._eye.search(view, motion, frame.at, plan.budget)
         with self._stage("track"):
-            self._tracker.update(found, others, frame.at, frame.size)
+            self._eye.conclude(view, frame.at)
         with self._stage("classify"):
             classified = self._classify(frame)
         self._gate.accept(view.glance)
-        self._before = view
         return self._tell(frame, None, classified)
 
     def reset(self, at: float) -> tuple[EmotionEvent, ...]:
         """Forget everything, the camera being lost, paused or another: every face leaves at `at`."""
         self._gate.clear()
         self._cadence.clear()
-        self._tracker.clear()
-        self._quest.clear()
-        self._before = None
+        self._eye.clear()
         self._moods.clear()
         return self._events.advance((), self._size, at)
 
-    def _follow(self, view: View, motion: Motion, at: float) -> None:
-        """Carry the faces in whose boxes something moved to where they went."""
-        if self._before is None:
-            return
-        places: dict[int, Place | None] = {}
-        for track in self._tracker.tracks:
-            if not motion.touches(track.box):
-                places[track.id] = Place(track.box, track.angle)
-            else:
-                places[track.id] = follow(self._before, view, track.box, track.angle)
-        self._tracker.carry(places, at)
-
-    def _probe(self, view: View, at: float) -> tuple[dict[int, Detection | None], list[Detection]]:
-        """Look closely where the tracker wants it: what became of tracks by id, and of candidates."""
-        found: dict[int, Detection | None] = {}
-        others: list[Detection] = []
-        for probe in self._tracker.probes(at):
-            detection = self._look_at(view, probe)
-            if probe.face is not None:
-                found[probe.face] = detection
-            elif detection:
-                others.append(detection)
-        return found, others
-
-    def _look_at(self, view: View, probe: Probe) -> Detection | None:
-        detector = self._detector
-        if probe.is_lost:
-            return detector.refind(view, probe.box, probe.angle)
-        look = detector.examine if probe.has_moved else detector.recognise
-        return look(view, probe.box, probe.angle)
-
-    def _search(self, view: View, motion: Motion, at: float, budget: float) -> list[Detection]:
-        """Look for new faces in a share of the picture, where something moved first."""
-        known = [track.box for track in self._tracker.tracks]
-        self._quest.note(motion, known)
-        # A candidate that is not plain yet may be one seen at the wrong tilt or size.
-        known += [c.box for c in self._tracker.candidates if c.score >= BELIEVABLE]
-        found: list[Detection] = []
-        shares = self._quest.take(at, self._smallest(), budget)
-        proposals = [p for share in shares for p in self._detector.propose(view, share)]
-        # The likeliest first: what only looks like a face often lies across one.
-        for proposal in sorted(proposals, key=lambda p: -p.likelihood):
-            if any(same_place(proposal.box, other) for other in known):
-                continue
-            if detection := self._consider(view, proposal):
-                found.append(detection)
-                known.append(detection.box)
-        return found
-
-    def _consider(self, view: View, proposal: Proposal) -> Detection | None:
-        """The face in a proposal; None, and counted why, if it is none or does not count."""
-        if self._is_excluded(proposal.box):
-            self._refused["zone"] += 1
-            return None
-        box, angle, likelihood = proposal
-        found = self._detector.examine(view, box, angle) if likelihood >= HOPELESS else None
-        self._refused["unlikely"] += found is None
-        return found
-
-    def _smallest(self) -> float:
-        return max(self._detect.min_face_px, self._detect.min_face_share * self._size[1])
-
-    def _is_excluded(self, box: Box) -> bool:
-        x, y = box.center[0] / self._size[0], box.center[1] / self._size[1]
-        zones = self._detect.exclude
-        return any(a <= x <= a + w and b <= y <= b + h for a, b, w, h in zones)
+    def _plan(self, at: float, motion: Motion) -> Plan:
+        eye = self._eye
+        return self._cadence.plan(
+            at, motion, eye.tracks, is_settled=eye.is_settled, is_caught_up=eye.is_caught_up
+        )
 
     def _classify(self, frame: Frame) -> int:
         """Feed the moods of the faces that it is time for; returns how many those are."""
-        tracks = self._tracker.tracks
+        tracks = self._eye.tracks
         self._moods = {t.id: self._moods[t.id] for t in tracks if t.id in self._moods}
         settled = {face for face, mood in self._moods.items() if mood.is_settled}
         chosen = self._cadence.to_classify(tracks, settled, frame.at)
@@ -222,9 +145,9 @@ class Pipeline:
     def _tell(self, frame: Frame, skipped: Skip | None, classified: int = 0) -> Look:
         """Bring the moods up to date and say what is new."""
         with self._stage("tell"):
-            faces = tuple(self._face(track, frame.at) for track in self._tracker.tracks)
+            faces = tuple(self._face(track, frame.at) for track in self._eye.tracks)
             events = self._events.advance(faces, frame.size, frame.at)
-        refused = Counter() if skipped else self._tracker.refused + self._refused
+        refused = {} if skipped else dict(self._eye.refused)
         return Look(
             index=frame.index,
             at=frame.at,
@@ -290,14 +213,15 @@ def build_pipeline(
         config = _changed(config, "track", {"probe_s": 1e-3})
     if thorough:
         config = _changed(config, "track", {"confirm_hits": 1, "confirm_within": 1})
+    most = 1 if config.detect.largest_only else config.detect.max_faces
     return Pipeline(
-        detect=config.detect,
         gate=MotionGate(),
-        quest=Search(config.cadence.full_scan_s),
         cadence=Cadence(config.cadence),
-        detector=HaarDetector(verifier or _load_verifier(config)),
-        tracker=Tracker(
-            config.track, 1 if config.detect.largest_only else config.detect.max_faces, ids
+        eye=Eye(
+            config.detect,
+            HaarDetector(verifier or _load_verifier(config)),
+            Search(config.cadence.full_scan_s),
+            Tracker(config.track, most, ids),
         ),
         classifier=classifier or _load_classifier(config),
         mood=lambda scores, at: Mood(config.mood, scores, at),

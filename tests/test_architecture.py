@@ -39,7 +39,7 @@ FLOORS = (
     },
     {"broker", "capture", "outbox", "verifier", "flow", "nobroker"},
     {"courier", "detector", "link", "visit"},
-    {"brokerprobe", "brokerwatch", "connection"},
+    {"brokerprobe", "brokerwatch", "connection", "eye"},
     {"mqtt"},
     # 4: the order of work
     {"pipeline"},
