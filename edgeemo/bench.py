@@ -17,9 +17,9 @@ from typing import Any
 import cv2
 
 from edgeemo.config import Config
-from edgeemo.detector import load_cascade
 from edgeemo.pipeline import Classifier, build_pipeline
 from edgeemo.preprocess import to_grey
+from edgeemo.sight.detector import load_cascade
 from edgeemo.types import Box, Frame
 
 MS_PER_S = 1000.0

@@ -25,8 +25,8 @@ from edgeemo.board import board_model, os_name
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import Config
 from edgeemo.delivery.brokerprobe import probe
-from edgeemo.detector import load_cascade
 from edgeemo.errors import BrokerError, ConfigError, EdgeemoError
+from edgeemo.sight.detector import load_cascade
 from edgeemo.sources import make_source
 from edgeemo.thermal import Thermometer
 from edgeemo.types import Box

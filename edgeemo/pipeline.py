@@ -8,18 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgeemo.cadence import Cadence, Plan, Skip
 from edgeemo.config import Config
-from edgeemo.detector import HaarDetector
-from edgeemo.events import EventDiff
-from edgeemo.eye import Eye
-from edgeemo.mood import Mood
-from edgeemo.motion import Motion, MotionGate
-from edgeemo.search import Search
-from edgeemo.tracker import Tracker
+from edgeemo.sight.cadence import Cadence, Plan, Skip
+from edgeemo.sight.detector import HaarDetector
+from edgeemo.sight.events import EventDiff
+from edgeemo.sight.eye import Eye
+from edgeemo.sight.mood import Mood
+from edgeemo.sight.motion import Motion, MotionGate
+from edgeemo.sight.search import Search
+from edgeemo.sight.tracker import Tracker
+from edgeemo.sight.verifier import FaceVerifier
+from edgeemo.sight.view import View
 from edgeemo.types import Box, EmotionEvent, Face, Frame, Picture, Scores, Track
-from edgeemo.verifier import FaceVerifier
-from edgeemo.view import View
 
 
 class Classifier(Protocol):

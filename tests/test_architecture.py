@@ -52,7 +52,7 @@ FLOORS = (
 )
 """The package's modules and subpackages, the lowest first; within a floor in steps."""
 
-ROOMS = {"delivery"}
+ROOMS = {"delivery", "sight"}
 """Subpackages that hold units of several floors; the others are units themselves."""
 
 PURE = FLOORS[4] | FLOORS[5] | FLOORS[6]

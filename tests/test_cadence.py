@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeemo.cadence import ACCOMPANIED, CATCH_UP, FIRST, LEAST, Cadence, Plan, Skip
 from edgeemo.config import CadenceConfig
-from edgeemo.motion import Motion
+from edgeemo.sight.cadence import ACCOMPANIED, CATCH_UP, FIRST, LEAST, Cadence, Plan, Skip
+from edgeemo.sight.motion import Motion
 from edgeemo.types import Box, Track
 
 SIZE = (600, 340)

@@ -8,7 +8,7 @@ import pytest
 
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig
-from edgeemo.detector import load_cascade
+from edgeemo.sight.detector import load_cascade
 from edgeemo.sources.demo import LOOP_S, PLAY, DemoSource, Key, Stage, mix, pose_at
 from edgeemo.types import Box
 

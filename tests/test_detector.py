@@ -9,13 +9,13 @@ import pytest
 
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig, bundled_model, bundled_verifier
-from edgeemo.detector import HaarDetector, load_cascade
 from edgeemo.errors import ModelError, RuntimeMissingError
-from edgeemo.flow import follow
-from edgeemo.search import Share
+from edgeemo.sight.detector import HaarDetector, load_cascade
+from edgeemo.sight.flow import follow
+from edgeemo.sight.search import Share
+from edgeemo.sight.verifier import FaceVerifier
+from edgeemo.sight.view import DIM, View, turned
 from edgeemo.types import Box, Frame, Picture
-from edgeemo.verifier import FaceVerifier
-from edgeemo.view import DIM, View, turned
 from scenery import SIZE, Actor, paint
 
 WHOLE = Box(0.0, 0.0, *SIZE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeemo.config import PublishConfig
-from edgeemo.events import EventDiff
+from edgeemo.sight.events import EventDiff
 from edgeemo.types import Box, EmotionEvent, Face, Scores, Track
 
 SIZE = (480, 270)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeemo.config import MoodConfig
-from edgeemo.mood import Mood
+from edgeemo.sight.mood import Mood
 from edgeemo.types import UNCERTAIN, Scores
 
 LABELS = ("happy", "neutral", "sad")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeemo.motion import Motion, MotionGate
+from edgeemo.sight.motion import Motion, MotionGate
 from edgeemo.types import Box, Picture
 
 SIZE = (480, 272)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgeemo.cadence import Skip
 from edgeemo.config import Config
 from edgeemo.errors import ModelError
 from edgeemo.pipeline import Look, build_pipeline
+from edgeemo.sight.cadence import Skip
 from edgeemo.types import Frame
 from scenery import SIZE, Actor, TileClassifier, paint, play
 

@@ -8,7 +8,7 @@ import pytest
 
 from edgeemo.config import PublishConfig
 from edgeemo.delivery.state import CameraState, StateThrottle
-from edgeemo.events import EventDiff
+from edgeemo.sight.events import EventDiff
 from examples import LABELS, a_face
 
 MINUTE_S = 60

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from edgeemo.motion import Motion
-from edgeemo.search import KINDS, PASSES, Search, Share
+from edgeemo.sight.motion import Motion
+from edgeemo.sight.search import KINDS, PASSES, Search, Share
 from edgeemo.types import Box
 
 SIZE = (480, 270)

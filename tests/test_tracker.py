@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from edgeemo.config import TrackConfig
-from edgeemo.tracker import BELIEVABLE, Place, Tracker, same_place
+from edgeemo.sight.tracker import BELIEVABLE, Place, Tracker, same_place
 from edgeemo.types import Box, Detection, Track
 
 SIZE = (640, 360)

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig, bundled_verifier
-from edgeemo.detector import HaarDetector
 from edgeemo.errors import EdgeemoError, InputError
 from edgeemo.preprocess import fit
+from edgeemo.sight.detector import HaarDetector
+from edgeemo.sight.verifier import FaceVerifier
+from edgeemo.sight.view import View
 from edgeemo.types import Box, Frame, Picture
-from edgeemo.verifier import FaceVerifier
-from edgeemo.view import View
 from labelled import ferplus
 from labelled.dataset import Faces, canonical, load, truth_for
 from manual import manual

@@ -26,10 +26,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeemo.detector import CASCADE, STAGES, load_cascade
 from edgeemo.preprocess import to_grey
+from edgeemo.sight.detector import CASCADE, STAGES, load_cascade
+from edgeemo.sight.view import turned
 from edgeemo.types import Box, Picture
-from edgeemo.view import turned
 from labelled.dataset import load
 from learning.facesamples import FACE, SIDE, Material, samples
 

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeemo.sight.view import turned
 from edgeemo.types import Box, Picture
-from edgeemo.view import turned
 
 Random = np.random.Generator
 Pictures = Sequence[Picture]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from edgeemo.motion import Motion
+from edgeemo.sight.motion import Motion
 from edgeemo.types import Box
 
 STEP = 1.25

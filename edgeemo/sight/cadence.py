@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edgeemo.config import CadenceConfig
-from edgeemo.motion import Motion
+from edgeemo.sight.motion import Motion
 from edgeemo.types import Track
 
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeemo.tracker import Place
+from edgeemo.sight.tracker import Place
+from edgeemo.sight.view import View
 from edgeemo.types import Box, Picture
-from edgeemo.view import View
 
 Points = NDArray[np.float32]
 Mask = NDArray[np.bool_]

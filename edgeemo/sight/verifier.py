@@ -8,8 +8,8 @@ from edgeemo.errors import ModelError
 from edgeemo.preprocess import as_planes, normalize, square
 from edgeemo.quant import Float
 from edgeemo.sidecar import Sidecar
+from edgeemo.sight.view import View
 from edgeemo.types import Box, Scores
-from edgeemo.view import View
 
 FACE = "face"
 """The label that the network has to have; all others are something else."""

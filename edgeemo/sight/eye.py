@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from edgeemo.config import DetectConfig
-from edgeemo.detector import HOPELESS, HaarDetector, Proposal
-from edgeemo.flow import follow
-from edgeemo.motion import Motion
-from edgeemo.search import Search
-from edgeemo.tracker import BELIEVABLE, Place, Probe, Tracker, same_place
+from edgeemo.sight.detector import HOPELESS, HaarDetector, Proposal
+from edgeemo.sight.flow import follow
+from edgeemo.sight.motion import Motion
+from edgeemo.sight.search import Search
+from edgeemo.sight.tracker import BELIEVABLE, Place, Probe, Tracker, same_place
+from edgeemo.sight.view import View
 from edgeemo.types import Box, Detection, Track
-from edgeemo.view import View
 
 
 class Eye:

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from edgeemo.errors import RuntimeMissingError
-from edgeemo.search import STEP, Share
+from edgeemo.sight.search import STEP, Share
+from edgeemo.sight.verifier import FaceVerifier
+from edgeemo.sight.view import View
 from edgeemo.types import Box, Detection
-from edgeemo.verifier import FaceVerifier
-from edgeemo.view import View
 
 CASCADE_DIRS = (Path("/usr/share/opencv4/haarcascades"), Path("/usr/share/opencv/haarcascades"))
 """Where Debian's opencv-data puts what the wheels carry inside."""

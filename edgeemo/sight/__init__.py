@@ -1,0 +1,1 @@
+"""From a frame to faces and moods: what moved, where to search, who is who, what each of them expresses."""
