@@ -6,12 +6,12 @@ input's cost and stands by itself.
 
 from __future__ import annotations
 
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -108,8 +108,17 @@ def _measure_pipeline(
         **step.per_frame(count),
         "stages_cpu_ms": {k: round(v * MS_PER_S / max(count, 1), 3) for k, v in stages.items()},
         "read": reading.per_frame(count),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB, 1),
+        "peak_rss_mb": peak_rss_mb(),
     }
+
+
+def peak_rss_mb(status: Path = Path("/proc/self/status")) -> float:
+    """The most memory that this program has held so far, in MiB.
+
+    Not getrusage's ru_maxrss: that begins with what the parent held when it started us.
+    """
+    fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return round(int(fields["VmHWM"].split()[0]) / KIB_PER_MIB, 1)
 
 
 def _measure_baseline(classifier: Classifier, frames: Iterator[Frame]) -> dict[str, Any]:

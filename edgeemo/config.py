@@ -71,7 +71,8 @@ def default_state_dir() -> Path:
     """Where systemd says that state goes, else where the XDG base directory specification does."""
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    # expanduser leaves the ~ where there is no home: an account without one then hears that it can't be written.
+    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111
     return Path(base) / "edgeemo"
 
 

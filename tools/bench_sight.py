@@ -2,10 +2,12 @@
 r"""Hold the eye against clips of which it is known where the faces are: a table, a row a clip.
 
     python tools/bench_sight.py ../shared/data/clips
+    python tools/bench_sight.py ../shared/data/clips --keras
     python tools/bench_sight.py FOLDER --set cadence.max_fps=5 --json
 
 FOLDER holds clips and a faces.json: for each file name a list, frame by frame, of boxes [x, y, w, h]
-in pixels. A face counts as held when its box and the true one overlap by an IoU of 0.3.
+in pixels. A face counts as held when its box and the true one overlap by an IoU of 0.3. With --keras
+the loop's classification is what the articles do, one Keras prediction a face; else our own network.
 
 \b
 held    recall over all frames and faces       true    precision
@@ -40,6 +42,7 @@ Truth = Sequence[Sequence[Box]]
 
 MIN_IOU = 0.3
 STILL_S, STILL_FPS = 20.0, 12.5
+KERAS_WARM_UP, KERAS_RUNS = 3, 20
 COLUMNS = (
     "clip",
     "frames",
@@ -122,17 +125,40 @@ def compare(looks: Sequence[Look], thorough: Sequence[Look]) -> str:
     return f"{len(labels[0])} same, {apart:.2f} s"
 
 
-def measure(clip: Path, settings: Sequence[str]) -> dict[str, Any]:
-    """What `edgeemo bench --baseline` says of a clip, in a process of its own."""
+def keras_ms() -> float:
+    """CPU milliseconds of one Keras prediction by the articles' five-class network, one face at a time."""
+    import numpy as np  # late, as all of TensorFlow: only --keras needs it
+
+    from learning.articles import five_class
+
+    model = five_class((48, 48), 1, {"emotion": 5})
+    face = np.zeros((1, 48, 48, 1), np.float32)
+    for _ in range(KERAS_WARM_UP):
+        model.predict(face, verbose=0)
+    start = time.process_time()
+    for _ in range(KERAS_RUNS):
+        model.predict(face, verbose=0)
+    return 1000 * (time.process_time() - start) / KERAS_RUNS
+
+
+def measure(clip: Path, settings: Sequence[str], keras: float | None) -> dict[str, Any]:
+    """What `edgeemo bench --baseline` says of a clip, in a process of its own.
+
+    `keras` is what one prediction of the loop costs in milliseconds; None for our own network's.
+    """
     command = [sys.executable, "-m", "edgeemo", "bench", str(clip), "--json", "--baseline"]
     for setting in settings:
         command += ["--set", setting]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     report = json.loads(done.stdout)
+    loop = report["baseline"]["cpu_ms"]
+    if keras is not None:
+        predictions = report["baseline"]["faces_found"] / report["frames"]
+        loop = report["baseline"]["haar"]["cpu_ms"] + predictions * keras
     return {
         "ms": report["cpu_ms"],
-        "loop": report["baseline"]["cpu_ms"],
-        "x": f"{report['ratio']:.0f} {report['ratio_haar']:.0f}",
+        "loop": loop,
+        "x": f"{loop / report['cpu_ms']:.0f} {report['ratio_haar']:.0f}",
         "MB": report["peak_rss_mb"],
         "stages": report["stages_cpu_ms"],
         "read_ms": report["read"]["cpu_ms"],
@@ -150,7 +176,7 @@ def stand_still(clip: Path, config: Config, classifier: TFLiteClassifier) -> flo
     return 1000 * (time.process_time() - start) / count
 
 
-def rows(folder: Path, settings: Sequence[str]) -> Iterator[dict[str, Any]]:
+def rows(folder: Path, settings: Sequence[str], keras: float | None) -> Iterator[dict[str, Any]]:
     """The figures of every clip that faces.json names."""
     config = load_config(None, settings, {})
     classifier = TFLiteClassifier(config.model)
@@ -159,7 +185,7 @@ def rows(folder: Path, settings: Sequence[str]) -> Iterator[dict[str, Any]]:
         truth = [[Box(*box) for box in frame] for frame in boxes]
         looks = watch(folder / name, config, classifier, exhaustive=False)
         thorough = watch(folder / name, config, classifier, exhaustive=True)
-        costs = measure(folder / name, settings)
+        costs = measure(folder / name, settings, keras)
         still = stand_still(folder / name, config, classifier)
         yield {
             "clip": name,
@@ -188,11 +214,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--json", action="store_true", help="a JSON object a clip instead")
+    parser.add_argument("--keras", action="store_true", help="the loop asks Keras; see above")
     options = parser.parse_args()
+    keras = keras_ms() if options.keras else None
+    if keras is not None:
+        print(f"one Keras prediction: {keras:.1f} ms CPU\n", flush=True)
     if not options.json:
         print(line(dict(zip(COLUMNS, COLUMNS, strict=True))))
         print("|" + "---|" * len(COLUMNS))
-    for row in rows(options.folder, options.settings):
+    for row in rows(options.folder, options.settings, keras):
         print(json.dumps(row) if options.json else line(row), flush=True)
 
 
