@@ -115,7 +115,7 @@ class CameraConfig(Section):
     user: str | None = None
     """Log-in of a stream, so that its URL need not hold it."""
     password: SecretStr | None = None
-    """Better in password_file or EDGEEMO_CAMERA_PASSWORD."""
+    """Better in password_file, EDGEEMO_CAMERA_PASSWORD or the systemd credential camera_password."""
     password_file: Path | None = None
     """A file whose first line is the password."""
     open_timeout_s: Seconds = 5.0

@@ -14,11 +14,10 @@ from pydantic import SecretStr
 
 from edgeemo.capture import Capture
 from edgeemo.config import CameraConfig
-from edgeemo.errors import ConfigError, SourceError
+from edgeemo.errors import SourceError
 from edgeemo.mailbox import Mailbox
 from edgeemo.sources import Source, frames, make_source
 from edgeemo.sources.rtsp import explain
-from edgeemo.sources.stream import StreamSource, read_password
 from netcamera import NetCamera
 
 pytestmark = pytest.mark.real
@@ -261,22 +260,3 @@ def _answer(server: socket.socket, reply: bytes, asked: list[bytes]) -> None:
     with connection:
         asked.append(connection.recv(1024))
         connection.sendall(reply)
-
-
-def test_read_password_takes_the_first_line_of_its_file(tmp_path: Path) -> None:
-    """As it is, with its spaces, and without the rest of the file."""
-    (tmp_path / "secret").write_text(" two words \r\nand a remark\n")
-    assert read_password(CameraConfig(password_file=tmp_path / "secret")) == " two words "
-
-
-def test_read_password_names_a_file_that_is_not_there(tmp_path: Path) -> None:
-    """A password file that can't be read is a mistake in the settings."""
-    config = CameraConfig(password_file=tmp_path / "absent")
-    with pytest.raises(ConfigError, match=r"camera\.password_file: can't read"):
-        read_password(config)
-
-
-def test_stream_name_holds_no_login() -> None:
-    """What logs call the stream is its address without the log-in."""
-    source = StreamSource("rtsp://me:secret@cam/live?token=abc", CameraConfig())
-    assert source.name == "rtsp://***@cam/live?token=***"

@@ -20,9 +20,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgeemo.clock import is_synced
 from edgeemo.config import Config, MqttConfig, TlsConfig
 from edgeemo.errors import ConfigError
-from edgeemo.systemd import credential
+from edgeemo.secret import read_password
 
-CREDENTIAL = "mqtt_password"
 MACHINE_ID = Path("/etc/machine-id")
 LARGEST_COMMAND_BYTES = 64 * 1024
 """A broker that speaks MQTT 5 is asked not to send us anything longer."""
@@ -58,23 +57,8 @@ def client_id(config: Config, machine_id: Path = MACHINE_ID) -> str:
 
 
 def password(mqtt: MqttConfig) -> str | None:
-    """The broker password: from the settings, the file they name, or systemd's credentials.
-
-    Raises:
-        ConfigError: the file can't be read or holds none.
-    """
-    if mqtt.password is not None:
-        return mqtt.password.get_secret_value()
-    path = mqtt.password_file or credential(CREDENTIAL)
-    if path is None:
-        return None
-    try:
-        first_line = path.read_text("utf-8").partition("\n")[0].rstrip("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [f"mqtt.password_file: can't be read: {error}"]) from error
-    if not first_line:
-        raise ConfigError(str(path), ["mqtt.password_file: its first line holds no password"])
-    return first_line
+    """The broker password, as `read_password` finds it. Raises ConfigError likewise."""
+    return read_password(mqtt, "mqtt")
 
 
 def tls_context(tls: TlsConfig) -> ssl.SSLContext:

@@ -9,7 +9,8 @@ import cv2
 
 from edgeemo.address import mask_url, with_login
 from edgeemo.config import CameraConfig
-from edgeemo.errors import ConfigError, SourceError
+from edgeemo.errors import SourceError
+from edgeemo.secret import read_password
 from edgeemo.sources.opencv import OpenCVCapture
 from edgeemo.sources.rtsp import explain
 from edgeemo.sources.source import Clock
@@ -41,7 +42,7 @@ class StreamSource:
         """Connect and log in, within `open_timeout_s`."""
         self.close()
         os.environ[FFMPEG_OPTIONS] = f"rtsp_transport;{self._config.transport}"
-        url = with_login(self._url, self._config.user, read_password(self._config))
+        url = with_login(self._url, self._config.user, read_password(self._config, "camera"))
         # Only as parameters of opening do the time-outs hold from the first byte on.
         limits = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(self._config.open_timeout_s * MS_PER_S)),
@@ -83,22 +84,3 @@ class StreamSource:
         if self._capture is not None:
             self._capture.release()
             self._capture = None
-
-
-def read_password(config: CameraConfig) -> str | None:
-    """The stream's password: the settings', else the first line of its file, read anew each time.
-
-    Raises:
-        ConfigError: the file can't be read.
-    """
-    if config.password is not None:
-        return config.password.get_secret_value()
-    if config.password_file is None:
-        return None
-    try:
-        return config.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
-    except OSError as error:
-        raise ConfigError(
-            "the settings",
-            [f"camera.password_file: can't read {config.password_file}: {error.strerror}"],
-        ) from error

@@ -1,0 +1,43 @@
+"""Passwords, from wherever they are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgeemo.config import CameraConfig, MqttConfig
+from edgeemo.errors import ConfigError
+from edgeemo.secret import read_password
+
+Section = type[CameraConfig] | type[MqttConfig]
+SECTIONS: list[tuple[Section, str]] = [(CameraConfig, "camera"), (MqttConfig, "mqtt")]
+
+
+@pytest.mark.parametrize(("section", "name"), SECTIONS)
+def test_read_password_looks_in_every_place(
+    section: Section, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nowhere, a systemd credential, the first line of a file, the settings: later ones win."""
+    assert read_password(section(), name) is None
+    (tmp_path / f"{name}_password").write_text("of systemd\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_password(section(), name) == "of systemd"
+    (tmp_path / "file").write_text(" two words \r\nsecond line")
+    assert read_password(section(password_file=tmp_path / "file"), name) == " two words "
+    given = section.model_validate({"password": "given"})
+    assert read_password(given, name) == "given"
+
+
+@pytest.mark.parametrize(("section", "name"), SECTIONS)
+@pytest.mark.parametrize("content", [None, b"", b"\nlate", b"\xff\xfe"])
+def test_read_password_names_a_file_without_one(
+    section: Section, name: str, content: bytes | None, tmp_path: Path
+) -> None:
+    """A file that is not there, holds none, or is no text is said with its key."""
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"{name}\.password_file: ") as raised:
+        read_password(section(password_file=path), name)
+    assert "late" not in str(raised.value)
