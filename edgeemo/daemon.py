@@ -18,10 +18,10 @@ from edgeemo.config import Config
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.delivery.nobroker import NoBroker
 from edgeemo.delivery.state import CameraState
-from edgeemo.errors import ConfigError, EndOfSource
+from edgeemo.errors import ConfigError, EndOfSource, ModelError
 from edgeemo.mailbox import Mailbox
 from edgeemo.pause import PauseFlag
-from edgeemo.pipeline import build_pipeline
+from edgeemo.pipeline import Pipeline, build_pipeline
 from edgeemo.sources import make_source
 from edgeemo.systemd import Notifier, Watchdog, watchdog_interval_s
 from edgeemo.thermal import Thermometer
@@ -87,7 +87,10 @@ class Daemon:
         self._ids = itertools.count(1)
         self._seen_at = 0.0
         self._face_count = 0
-        self._apply(config)
+        self._apply(config, self._make_pipeline(config))
+
+    def _make_pipeline(self, config: Config) -> Pipeline:
+        return build_pipeline(config, self._classifier, ids=self._ids)
 
     def _make_publisher(self, config: Config, sink: Callable[[str], None]) -> Publisher | NoBroker:
         if config.mqtt.host is None:
@@ -101,11 +104,11 @@ class Daemon:
             model=board_model(),
         )
 
-    def _apply(self, config: Config) -> None:
+    def _apply(self, config: Config, pipeline: Pipeline) -> None:
         """Take up settings: at the start, and those that can change when they are read again."""
         now = time.monotonic()
         self._config = config
-        self._pipeline = build_pipeline(config, self._classifier, ids=self._ids)
+        self._pipeline = pipeline
         self._vitals = Vitals(config, self._thermometer, now)
         self._status_at = now
         logging.getLogger().setLevel(config.log.level.upper())
@@ -240,11 +243,9 @@ class Daemon:
         """Read the settings again: take up what can change, name what can't; a bad file changes nothing."""
         self._notifier.reloading()
         try:
-            fresh = self._reread()
-        except ConfigError as error:
+            self._change_to(self._reread())
+        except (ConfigError, ModelError) as error:
             logger.error("not reloaded, everything stays as it was: %s", error)
-        else:
-            self._change_to(fresh)
         self._notifier.ready(self._status())
 
     def _change_to(self, fresh: Config) -> None:
@@ -253,11 +254,14 @@ class Daemon:
             for name in Config.model_fields
             if getattr(fresh, name) != getattr(self._config, name)
         }
+        if taken := sorted(changed & RELOADABLE):
+            config = self._config.model_copy(update={n: getattr(fresh, n) for n in taken})
+            # Before anything is let go: a network that detect.model names may be refused.
+            pipeline = self._make_pipeline(config)
+            self._forget_faces()
+            self._apply(config, pipeline)
         if waiting := sorted(changed - RELOADABLE):
             logger.warning("needs a restart to take effect: %s", ", ".join(waiting))
-        if taken := sorted(changed & RELOADABLE):
-            self._forget_faces()
-            self._apply(self._config.model_copy(update={n: getattr(fresh, n) for n in taken}))
         logger.info("reloaded: %s", ", ".join(taken) or "nothing has changed")
 
     def _stop(self) -> None:

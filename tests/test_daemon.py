@@ -131,6 +131,9 @@ def test_daemon_reloads_what_can_change(settings: Path) -> None:
         settings.write_text("mood: {threshold: 7}\n")
         daemon.send(signal.SIGHUP)
         daemon.wait_for("mood.threshold: 7 is not allowed")
+        settings.write_text(good + "detect: {model: /nowhere.tflite}\n")
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("stays as it was: can't read the sidecar /nowhere.json")
         assert daemon.end() == 0
 
 
