@@ -8,7 +8,7 @@ from typing import Any
 from edgeemo.config import Config
 from edgeemo.power import PowerPolicy
 from edgeemo.telemetry import Tally
-from edgeemo.thermal import Thermometer
+from edgeemo.thermal import Health, Thermometer
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Vitals:
     def __init__(self, config: Config, thermometer: Thermometer, now: float) -> None:
         self.tally = Tally(now)
         self._thermometer = thermometer
-        self._health = thermometer.read()
+        self._health = Health()
         self._health_at = now
         self._report_s = config.publish.telemetry_s
         self._report_at = now + min(FIRST_REPORT_S, self._report_s)
