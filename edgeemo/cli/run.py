@@ -60,9 +60,8 @@ def _embedded(config: Config, stack: ExitStack) -> tuple[str, ...]:
         added.append("camera.source=demo")
         logger.info("no camera is named: watching the demo (set camera.source for a real one)")
     if config.mqtt.host is None:
-        from edgeemo.delivery.demobroker import (
-            DemoBroker,  # late: an extra that a device has not installed
-        )
+        # Late: it needs an extra that a device has not installed.
+        from edgeemo.delivery.demobroker import DemoBroker
 
         broker = stack.enter_context(DemoBroker())
         address = [f"mqtt.host={broker.host}", f"mqtt.port={broker.port}", "mqtt.protocol=3.1.1"]
