@@ -306,6 +306,39 @@ def test_convert_refuses_an_empty_folder(run: Run, tmp_path: Path) -> None:
     assert result.output.splitlines()[-1].startswith(f"error: {tmp_path / 'none'}")
 
 
+@pytest.fixture
+def unlabelled(tmp_path: Path, faces: Path) -> Path:
+    """The same faces in one folder, without a word about what they show."""
+    folder = tmp_path / "unlabelled"
+    folder.mkdir()
+    for number, path in enumerate(sorted(faces.rglob("*.png"))):
+        (folder / f"{number}.png").write_bytes(path.read_bytes())
+    return folder
+
+
+def test_convert_takes_pictures_without_labels(run: Run, tmp_path: Path, unlabelled: Path) -> None:
+    """They calibrate, stratified by the network's own answers; no accuracy is claimed of them."""
+    result = run(data=unlabelled, range="signed")
+    assert result.exit_code == 0, result.output
+    assert "the pictures have no labels" in result.output
+    assert "the same answer on 100.00%" in result.output
+    sidecar = Sidecar.beside(tmp_path / "out" / "m.tflite")
+    assert sidecar.accuracy == ()
+    assert sidecar.provenance["calibration_pictures"] == 36
+
+
+@pytest.mark.parametrize("options", [{}, {"range": "signed", "temperature": "fit"}])
+def test_convert_asks_for_what_labels_would_tell(
+    run: Run, tmp_path: Path, unlabelled: Path, options: dict[str, str]
+) -> None:
+    """Range and temperature can't be found on pictures without labels."""
+    result = run(data=unlabelled, **options)
+    assert result.exit_code == refusal.PicturesError.exit_code
+    missing = "temperature" if options else "range"
+    assert f"pictures without labels can't tell the {missing}: give --{missing}" in result.output
+    assert files(tmp_path / "out") == set()
+
+
 def test_convert_refuses_pictures_of_other_labels(run: Run, tmp_path: Path) -> None:
     """Folders by names that the model does not have."""
     (facedata.write_faces(tmp_path / "other") / "dark").rename(tmp_path / "other" / "black")

@@ -9,8 +9,8 @@ python tools/convert.py model.json --weights model.h5 --labels labels.txt --data
 
 SOURCE is a Keras 3 .keras file, an .h5 or .hdf5 of Keras 2 or 1, an architecture .json with its
 weights in --weights, or the folder of a SavedModel. --data is a folder with one folder per label,
-or Kaggle's csv: some of its faces calibrate, others judge. Nothing is written unless the result
-runs and is as good as its source.
+or Kaggle's csv: some of its faces calibrate, others judge. A folder of faces without labels will do
+with --range. Nothing is written unless the result runs and is as good as its source.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ HOTTEST = 20
 @click.option(
     "--labels", required=True, help="One an output, in order: by commas, or a file of lines."
 )
-@click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
+@click.option(
+    "--data", required=True, type=PATH, help="Folder of folders or of faces, or Kaggle's csv."
+)
 @click.option("--usage", help="Split of the csv, such as PublicTest.")
 @click.option("--ferplus", type=PATH, help="FER+ votes: their majority is the label.")
 @click.option("--data-name", help="What the sidecar calls the pictures that judged.")

@@ -42,23 +42,30 @@ def draft(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
 
 
 def finish(
-    drafted: Sidecar, order: Order, model: bytes, found: Comparison, calibration: int
+    drafted: Sidecar, order: Order, model: bytes, found: Comparison | None, calibration: int
 ) -> Sidecar:
-    """The sidecar with the model's digest, what was found of it, and where it came from."""
+    """The sidecar with the model's digest, what was found of it, and where it came from.
+
+    `found` is None where the pictures had no labels to be right by.
+    """
+    return drafted.model_copy(
+        update={
+            "sha256": sha256(model),
+            "accuracy": () if found is None else (_accuracy(order, found),),
+            "provenance": _provenance(order, calibration),
+        }
+    )
+
+
+def _accuracy(order: Order, found: Comparison) -> Accuracy:
     told = f"held-out part of {order.data.name}" + (", FER+ majority" if order.ferplus else "")
-    accuracy = {
+    values = {
         "data": order.data_name or told,
         "n": found.int8.n,
         "float": found.source.accuracy,
         "int8": found.int8.accuracy,
     }
-    return drafted.model_copy(
-        update={
-            "sha256": sha256(model),
-            "accuracy": (Accuracy.model_validate(accuracy),),
-            "provenance": _provenance(order, calibration),
-        }
-    )
+    return Accuracy.model_validate(values)
 
 
 def _provenance(order: Order, calibration: int) -> dict[str, object]:

@@ -32,7 +32,7 @@ def page(done: Conversion) -> str:
         ["<h2>Float against int8</h2>", _accuracy(done)],
         ["<h2>By label (recall)</h2>", _by_label(found.source, found.int8)],
         ["<h2>Answers of the int8 model</h2>", _confusion(found.int8)],
-        ["<h2>Value ranges tried</h2>", _table(("range", "right"), _ranges(done))],
+        _ranges(done),
         _layers(done),
         ["<h2>Operators</h2>", f"<p>{escape(_operators(done))}</p>"],
         ["<h2>How it went</h2>", _list(done.journal)],
@@ -101,8 +101,11 @@ def _confusion(found: Figures) -> str:
     return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
-def _ranges(done: Conversion) -> list[Row]:
-    return [(candidate.range, _share(candidate.accuracy)) for candidate in done.ranges]
+def _ranges(done: Conversion) -> list[str]:
+    if not done.ranges:
+        return []
+    rows = [(candidate.range, _share(candidate.accuracy)) for candidate in done.ranges]
+    return ["<h2>Value ranges tried</h2>", _table(("range", "right"), rows)]
 
 
 def _layers(done: Conversion) -> list[str]:

@@ -30,6 +30,11 @@ class Sample:
     def __len__(self) -> int:
         return len(self.truth)
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether `truth` came with the pictures; else it is what the float network says of them."""
+        return bool(self.faces.names)
+
     def part(self, where: NDArray[np.int64]) -> Sample:
         """The faces at some positions."""
         return Sample(self.faces.pick(where), self.truth[where])
@@ -68,6 +73,12 @@ def labelled(faces: Faces, labels: Sequence[str]) -> tuple[Sample, tuple[str, ..
         )
     left_out = (*_dropped(names, given[truth < 0]), *_absent(labels, truth))
     return Sample(faces.pick(known), truth[known]), left_out
+
+
+def unlabelled(faces: Faces, predict: Callable[[Float], Float], drafted: Sidecar) -> Sample:
+    """Faces of which nothing is known: what the network `predict`s for them stands for the truth."""
+    sample = Sample(faces, faces.labels)
+    return Sample(faces, sample.answers(predict, drafted).argmax(1))
 
 
 def _dropped(names: Sequence[str], dropped: NDArray[np.int64]) -> Iterator[str]:

@@ -26,9 +26,16 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"}
 
 
 def load(
-    path: Path, *, ferplus: Path | None = None, usage: str | None = None, color: bool = False
+    path: Path,
+    *,
+    ferplus: Path | None = None,
+    usage: str | None = None,
+    color: bool = False,
+    unlabelled: bool = False,
 ) -> Faces:
     """Read a folder with one folder per label, or a csv in Kaggle's layout.
+
+    With `unlabelled` a folder of pictures will do as well: faces without names and with label -1.
 
     `usage` keeps one split of a csv (`Training`, `PublicTest`, `PrivateTest`). `ferplus` is a csv
     with FER+'s columns: with a column `path` it is matched to the pictures of the folder, without
@@ -37,7 +44,7 @@ def load(
     Raises:
         InputError: nothing of use is there, or the columns are not the expected ones.
     """
-    faces = _load_csv(path) if path.is_file() else _load_folder(path, color)
+    faces = _load_csv(path) if path.is_file() else _load_folder(path, color, unlabelled)
     if ferplus is not None:
         faces = _with_votes(faces, ferplus)
     if usage is not None:
@@ -47,10 +54,12 @@ def load(
     return faces
 
 
-def _load_folder(root: Path, color: bool) -> Faces:
+def _load_folder(root: Path, color: bool, unlabelled: bool) -> Faces:
     if not root.is_dir():
         raise InputError(f"{root}: no such file or folder")
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if not folders and unlabelled:
+        return _load_flat(root, color)
     if not folders:
         raise InputError(f"{root}: needs one folder per label (as in {root}/happy/1.png)")
     names = tuple(dict.fromkeys(canonical(p.name) for p in folders))
@@ -60,17 +69,33 @@ def _load_folder(root: Path, color: bool) -> Faces:
     problems: list[str] = []
     for folder in folders:
         before = len(pictures)
-        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES):
-            picture = _read_picture(path, color)
-            if picture is None:
-                problems.append(f"{path}: not a readable picture")
-                continue
+        for path, picture in _pictures_below(folder, color, problems):
             pictures.append(picture)
             labels.append(names.index(canonical(folder.name)))
             keys.append(path.relative_to(root).as_posix())
         if len(pictures) == before:
             problems.append(f"{folder}: no picture of this label")
     return Faces(pictures, np.array(labels, np.int64), names, tuple(keys), problems=tuple(problems))
+
+
+def _load_flat(root: Path, color: bool) -> Faces:
+    problems: list[str] = []
+    found = list(_pictures_below(root, color, problems))
+    labels = np.full(len(found), -1, np.int64)
+    keys = tuple(path.name for path, _ in found)
+    return Faces([p for _, p in found], labels, (), keys, problems=tuple(problems))
+
+
+def _pictures_below(
+    folder: Path, color: bool, problems: list[str]
+) -> Iterator[tuple[Path, Picture]]:
+    """The readable pictures of a folder by name; `problems` gets a line for each other one."""
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES):
+        picture = _read_picture(path, color)
+        if picture is None:
+            problems.append(f"{path}: not a readable picture")
+        else:
+            yield path, picture
 
 
 def _read_picture(path: Path, color: bool) -> Picture | None:
