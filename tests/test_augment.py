@@ -20,6 +20,17 @@ def test_augmentation_without_ranges_changes_nothing() -> None:
     assert np.array_equal(same.reshape(FACES.shape), FACES)
 
 
+@pytest.mark.parametrize("size", [(32, 32), (20, 24)])
+def test_augmentation_resizes_about_the_middle(size: tuple[int, int]) -> None:
+    """A smaller size shows the whole face: a ramp stays the same ramp, sampled less often."""
+    ramp: Picture = np.tile(np.arange(0, 240, 5, dtype=np.uint8), (1, 48, 1))
+    small = Augmentation()(ramp, np.random.default_rng(1), size)
+    width, height = size
+    assert small.shape == (1, height, width)
+    expected = ((np.arange(width) + 0.5) * 48 / width - 0.5) * 5
+    assert small[0, 0].astype(float) == pytest.approx(expected, abs=1)
+
+
 def test_augmentation_flips_left_and_right() -> None:
     """A sure flip is the mirrored picture, to the pixel."""
     flipped = Augmentation(flip=1.0)(FACES, np.random.default_rng(1))

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import toyfaces
+from backends import needs_torch, on_torch
 from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar
 from labelled.dataset import FER2013
@@ -156,6 +157,21 @@ def test_train_learns_from_a_finished_run(faces: Path, whole: Path, tmp_path: Pa
     """A run teaches another, which then learns something else than it would alone."""
     learn(order(faces, tmp_path, teacher=(whole,)), silent)
     assert not np.allclose(weights(tmp_path)[0], weights(whole)[0], atol=2e-3)
+
+
+@needs_torch
+def test_train_on_torch_goes_on_with_tensorflow(faces: Path, tmp_path: Path) -> None:
+    """A run that one backend began, the other ends: the weights and the optimizer's are the same to both."""
+    begun = order(faces, tmp_path / "run", epochs=1)
+    source = ["--data", str(begun.data), "--ferplus", str(begun.ferplus), "--out", str(begun.out)]
+    rest = ["--recipe", "edgeemo", "--epochs", "1", "--batch", "16", "--precision", "float32"]
+    on_torch([str(SCRIPT), *source, *rest])
+    first = weights(begun.out)
+    said: list[str] = []
+    learn(order(faces, begun.out, epochs=1, resume=True), said.append)
+    assert weights(begun.out)[0] == pytest.approx(first[0])
+    learn(order(faces, begun.out, epochs=2, resume=True), said.append)
+    assert "going on after epoch 1" in said
 
 
 def test_train_refuses_a_teacher_without_networks(faces: Path, tmp_path: Path) -> None:

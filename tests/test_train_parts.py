@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,15 +12,20 @@ import numpy as np
 import pytest
 
 import train
+from backends import needs_torch, on_torch
 from learning import articles
 from learning.augment import Augmentation
 from learning.batches import Batches, Drill, Targets, one_hot
 from learning.checkpoint import Checkpoint
+from learning.hearsay import usual_labels
 from learning.network import FusedBatchNormalization, one_head, plain, residual_network
 from learning.patience import Patience
+from learning.precision import fastest
 from learning.recipes import RECIPES
 from learning.training import Average, cosine
 
+GROWING = 9
+"""The epoch with smaller pictures."""
 PICTURES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
 
 
@@ -31,6 +37,7 @@ def batches(seed: int = 1, teacher=None, mixup: float = 0.0) -> Batches:  # type
         seed=seed,
         augmentation=Augmentation(flip=0.5, brightness=0.2),
         normalize=lambda pixels: pixels.astype(np.float32),
+        size_at=lambda epoch: (4, 4) if epoch == GROWING else (8, 8),
         mixup=mixup,
         teacher=teacher,
     )
@@ -50,6 +57,51 @@ def test_batches_depend_on_seed_and_epoch_only() -> None:
     assert np.array_equal(first, whole_epoch(batches(), 3))
     assert not np.array_equal(first, whole_epoch(batches(), 4))
     assert not np.array_equal(first, whole_epoch(batches(seed=2), 3))
+
+
+def test_batches_of_an_early_epoch_are_small() -> None:
+    """Pictures have the size that the epoch asks for."""
+    assert whole_epoch(batches(), GROWING).shape == (8, 4, 4, 1)
+
+
+def test_recipe_grows_its_pictures() -> None:
+    """Two thirds of the size, then five sixths, then all of it to the end."""
+    recipe = replace(RECIPES["edgeemo"], epochs=20, growth=((0.45, 2 / 3), (0.7, 5 / 6)))
+    sizes = [recipe.size_at(epoch) for epoch in range(20)]
+    assert sizes == [(32, 32)] * 9 + [(40, 40)] * 5 + [(48, 48)] * 6
+
+
+def test_usual_labels_are_those_that_such_votes_have() -> None:
+    """Of pictures with the same votes, two in three are called 0: so is each of them, by two thirds."""
+    votes = np.array([[9, 1], [9, 1], [9, 1], [0, 10]] * 50)
+    labels = one_hot(np.array([0, 0, 1, 1] * 50), 2)
+    usual = usual_labels(votes, labels.shares, labels.weights)
+    assert usual[:4, 0] == pytest.approx([2 / 3, 2 / 3, 2 / 3, 0], abs=0.02)
+    assert usual.sum(1) == pytest.approx(np.ones(200))
+
+
+def test_usual_labels_do_not_learn_from_an_unknown_one() -> None:
+    """A picture without a label changes nothing for the others."""
+    votes = np.array([[9, 1], [0, 10]] * 50)
+    labels = one_hot(np.array([0, 1] * 50), 2)
+    more = one_hot(np.array([0, 1] * 50 + [-1] * 50), 2)
+    known = usual_labels(votes, labels.shares, labels.weights)
+    both = usual_labels(np.concatenate([votes, votes[::2]]), more.shares, more.weights)
+    assert both[:100] == pytest.approx(known, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("flags : fpu avx2 avx512_bf16", "mixed_bfloat16"),
+        ("Features : fp asimd bf16", "mixed_bfloat16"),
+        ("flags : fpu avx2 avx512f", "float32"),
+    ],
+)
+def test_precision_is_what_the_processor_has(tmp_path: Path, flags: str, expected: str) -> None:
+    """Bfloat16 where it is computed in hardware, float32 elsewhere."""
+    (tmp_path / "cpuinfo").write_text(flags)
+    assert fastest(tmp_path / "cpuinfo") == expected
 
 
 def test_batches_give_an_unknown_label_no_weight() -> None:
@@ -188,16 +240,29 @@ def test_plain_network_computes_the_same(tmp_path: Path) -> None:
     assert np.asarray(loaded(inputs)) == pytest.approx(expected, abs=1e-5)
 
 
-def test_fused_normalization_trains_as_keras_does() -> None:
-    """Outputs and running statistics in training are those of Keras' own layer."""
+def check_fused_normalization() -> None:
+    """Fused and Keras' own layer, trained on the same inputs."""
     inputs = np.random.default_rng(0).normal(2, 3, (16, 6, 6, 4)).astype(np.float32)
     ours, theirs = FusedBatchNormalization(), keras.layers.BatchNormalization()
-    assert np.asarray(ours(inputs, training=True)) == pytest.approx(
-        np.asarray(theirs(inputs, training=True)), abs=1e-4
+    first, second = (
+        keras.ops.convert_to_numpy(one(inputs, training=True)) for one in (ours, theirs)
     )
+    assert first == pytest.approx(second, abs=1e-4)
     # The fused kernel takes the variance of the sample, which is larger by n / (n - 1).
     for one, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         assert one == pytest.approx(other, rel=5e-3)
+
+
+def test_fused_normalization_trains_as_keras_does() -> None:
+    """Outputs and running statistics in training are those of Keras' own layer."""
+    check_fused_normalization()
+
+
+@needs_torch
+def test_fused_normalization_trains_as_keras_does_on_torch() -> None:
+    """The same on the other backend, which a process can't change to."""
+    code = "import test_train_parts as t; t.check_fused_normalization()"
+    on_torch(["-c", code])
 
 
 def test_five_class_network_has_the_articles_count() -> None:

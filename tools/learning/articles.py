@@ -15,9 +15,11 @@ import keras
 from keras import layers
 
 Heads = Mapping[str, int]
+Size = tuple[int | None, int | None]
+"""(width, height) in pixels; None for any."""
 
 
-def five_class(size: tuple[int, int], channels: int, heads: Heads) -> keras.Model:
+def five_class(size: Size, channels: int, heads: Heads) -> keras.Model:
     """ELU and BatchNorm after every convolution; 1,328,037 parameters for 48x48 grey, five labels.
 
     Four pairs of 3x3 convolutions with 32, 64, 128 and 256 channels, each pair followed by pooling
@@ -37,7 +39,7 @@ def five_class(size: tuple[int, int], channels: int, heads: Heads) -> keras.Mode
     return _with_heads(inputs, x, heads)
 
 
-def six_class(size: tuple[int, int], channels: int, heads: Heads) -> keras.Model:
+def six_class(size: Size, channels: int, heads: Heads) -> keras.Model:
     """Nine ReLU convolutions in threes with 32, 64 and 128 channels, pooling after each three."""
     inputs = keras.Input((size[1], size[0], channels), name="face")
     x = inputs
@@ -51,7 +53,7 @@ def six_class(size: tuple[int, int], channels: int, heads: Heads) -> keras.Model
     return _with_heads(inputs, x, heads)
 
 
-def rgb(size: tuple[int, int], channels: int, heads: Heads) -> keras.Model:
+def rgb(size: Size, channels: int, heads: Heads) -> keras.Model:
     """Four ReLU convolutions on colour pictures, then a dense layer of 1024, with dropout."""
     inputs = keras.Input((size[1], size[0], channels), name="face")
     x = layers.Conv2D(32, 3, activation="relu")(inputs)

@@ -39,21 +39,29 @@ class Augmentation:
     """Chance that a rectangle is painted over with noise (Zhong et al. 2020, "Random Erasing")."""
     erase_area: tuple[float, float] = (0.02, 0.15)
 
-    def __call__(self, pictures: Picture, random: np.random.Generator) -> Picture:
-        """Changed copies of uint8 pictures (n, height, width[, channels]), same shape."""
-        changed = [self._one(picture, random) for picture in pictures]
+    def __call__(
+        self, pictures: Picture, random: np.random.Generator, size: tuple[int, int] | None = None
+    ) -> Picture:
+        """Changed copies of uint8 pictures (n, height, width[, channels]), at `size` (width, height).
+
+        Without a size they keep their shape.
+        """
+        size = size or (pictures.shape[2], pictures.shape[1])
+        changed = [self._one(picture, random, size) for picture in pictures]
         return np.stack(changed)
 
-    def _one(self, picture: Picture, random: np.random.Generator) -> Picture:
-        moved = self._light(self._move(picture, random), random)
+    def _one(self, picture: Picture, random: np.random.Generator, size: tuple[int, int]) -> Picture:
+        moved = self._light(self._move(picture, random, size), random)
         if random.random() < self.blur:
             moved = _lose_detail(moved, random.uniform(0.4, 0.8))
         if random.random() < self.erase:
             _erase(moved, self.erase_area, random)
         return moved
 
-    def _move(self, picture: Picture, random: np.random.Generator) -> Picture:
-        """Zoom, turn, shear, shift and flip in a single resampling."""
+    def _move(
+        self, picture: Picture, random: np.random.Generator, size: tuple[int, int]
+    ) -> Picture:
+        """Zoom, turn, shear, shift, flip and resize in a single resampling."""
         height, width = picture.shape[:2]
         side = random.uniform(*self.zoom)
         zoom = side, side * random.uniform(1 - self.stretch, 1 + self.stretch)
@@ -63,11 +71,13 @@ class Augmentation:
         mirror = -1.0 if random.random() < self.flip else 1.0
         turning = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         linear = turning @ np.array([[zoom[0] * mirror, shear], [0.0, zoom[1]]])
+        linear *= (width / size[0], height / size[1])
         middle = np.array([(width - 1) / 2, (height - 1) / 2])
-        to_source = np.column_stack([linear, middle + shift - linear @ middle])
+        target = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])
+        to_source = np.column_stack([linear, middle + shift - linear @ target])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         warped = cv2.warpAffine(
-            picture, to_source, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+            picture, to_source, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
         return np.asarray(warped, np.uint8)
 

@@ -30,8 +30,12 @@ class Targets:
 
     def smoothed(self, amount: float) -> Targets:
         """With `amount` of the certainty spread over all classes."""
-        even = amount / self.shares.shape[1]
-        return Targets((self.shares * (1 - amount) + even).astype(np.float32), self.weights)
+        return self.blended(np.full_like(self.shares, 1 / self.shares.shape[1]), amount)
+
+    def blended(self, others: Float, amount: float) -> Targets:
+        """With `amount` of the certainty given to other shares (n, classes)."""
+        shares = self.shares * (1 - amount) + others * amount
+        return Targets(shares.astype(np.float32), self.weights)
 
 
 def one_hot(labels: NDArray[np.int64], count: int) -> Targets:
@@ -45,7 +49,8 @@ def one_hot(labels: NDArray[np.int64], count: int) -> Targets:
 class Drill:
     """How examples become batches.
 
-    `normalize` maps uint8 pictures to the network's inputs. `mixup` is alpha of the blending, 0 for none. With a
+    `normalize` maps uint8 pictures to the network's inputs, `size_at` an epoch to the (width,
+    height) of its pictures. `mixup` is alpha of the blending, 0 for none. With a
     `teacher`, its answers to the very same inputs make up `trust` of the targets (Hinton et al.
     2015, "Distilling the Knowledge in a Neural Network").
     """
@@ -54,6 +59,7 @@ class Drill:
     seed: int
     augmentation: Augmentation
     normalize: Callable[[Picture], Float]
+    size_at: Callable[[int], tuple[int, int]]
     mixup: float = 0.0
     teacher: Teacher | None = None
     trust: float = 0.7
@@ -79,8 +85,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
         order = np.random.default_rng([drill.seed, self.epoch]).permutation(len(self.pictures))
         chosen = order[index * self.batch : (index + 1) * self.batch]
         random = np.random.default_rng([drill.seed, self.epoch, index])
-        changed = drill.augmentation(self.pictures[chosen], random)
-        inputs = drill.normalize(changed.reshape(len(chosen), *self.pictures.shape[1:]))
+        width, height = drill.size_at(self.epoch)
+        changed = drill.augmentation(self.pictures[chosen], random, (width, height))
+        inputs = drill.normalize(changed.reshape(len(chosen), height, width, -1))
         shares = {head: t.shares[chosen] for head, t in self.targets.items()}
         weights = {head: t.weights[chosen] for head, t in self.targets.items()}
         if drill.mixup:

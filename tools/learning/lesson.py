@@ -9,6 +9,7 @@ from edgeemo.errors import InputError
 from labelled.dataset import Faces, load, without_copies
 from learning.keeping import keep
 from learning.material import Examples, examples, named
+from learning.precision import FASTEST, fastest
 from learning.recipes import RECIPES, Recipe
 from learning.trainer import Order, Say, Trainer
 
@@ -33,11 +34,12 @@ def learn(order: Order, say: Say) -> None:
 
 def _recipe(order: Order) -> Recipe:
     recipe = RECIPES[order.recipe]
+    precision = order.precision or recipe.precision
     return replace(
         recipe,
         epochs=order.epochs or recipe.epochs,
         batch=order.batch or recipe.batch,
-        precision=order.precision or recipe.precision,
+        precision=fastest() if precision == FASTEST else precision,
     )
 
 

@@ -65,7 +65,8 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
             save(self.best, {f"average{i:04d}": w for i, w in enumerate(weights)})
         lowered = self.patience.factor ** self.patience.reductions(losses)
         self.model.optimizer.learning_rate = self.rate * lowered
-        self.model.stop_training = self.patience.is_over(losses)
+        if self.patience.is_over(losses):
+            self.model.stop_training = True
 
     def is_over(self) -> bool:
         """Whether the run that the log tells of has ended."""

@@ -10,13 +10,15 @@ import keras
 
 from labelled.dataset import FER2013
 from learning import articles
+from learning.articles import Size
 from learning.augment import Augmentation
 from learning.network import residual_network
 from learning.patience import Patience
+from learning.precision import FASTEST
 from learning.training import Rate, cosine
 
 Source = Literal["votes", "labels"]
-Build = Callable[[tuple[int, int], int, Mapping[str, int]], keras.Model]
+Build = Callable[[Size, int, Mapping[str, int]], keras.Model]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Recipe:
     labels: tuple[str, ...] | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
     size: tuple[int, int] = (48, 48)
+    growth: tuple[tuple[float, float], ...] = ()
+    """(until, share): up to this part of the run, pictures at this share of `size`; then at `size`."""
     channels: int = 1
     value_range: tuple[float, float] = (0.0, 1.0)
     epochs: int = 25
@@ -45,12 +49,21 @@ class Recipe:
     mixup: float = 0.0
     smoothing: float = 0.0
     """Of labels; votes say themselves how sure they are."""
+    hearsay: float = 0.0
+    """Part of a label's certainty that goes to the labels that a picture with such votes usually has."""
     rate: Callable[[int, int], Rate] | None = None
     """From (all steps, steps an epoch) to a learning rate by step; None leaves the optimizer's."""
     average: float = 0.0
     """Decay a step of the weights' moving average; 0 keeps the weights as they are."""
     patience: Patience | None = None
     precision: str = "float32"
+
+    def size_at(self, epoch: int) -> tuple[int, int]:
+        """The (width, height) of the pictures in an epoch, counted from 0."""
+        for until, share in self.growth:
+            if epoch < until * self.epochs:
+                return round(self.size[0] * share), round(self.size[1] * share)
+        return self.size
 
 
 def _adamw() -> Any:
@@ -63,18 +76,14 @@ def _cosine(steps: int, epoch: int) -> Rate:
     return cosine(2e-3, steps, warmup=2 * epoch)
 
 
-def _fused() -> bool:
-    return str(keras.backend.backend()) == "tensorflow"
+def _edgeemo(size: Size, channels: int, heads: Mapping[str, int]) -> keras.Model:
+    return residual_network(size, channels, heads, fused=True)
 
 
-def _edgeemo(size: tuple[int, int], channels: int, heads: Mapping[str, int]) -> keras.Model:
-    return residual_network(size, channels, heads, fused=_fused())
-
-
-def _teacher(size: tuple[int, int], channels: int, heads: Mapping[str, int]) -> keras.Model:
+def _teacher(size: Size, channels: int, heads: Mapping[str, int]) -> keras.Model:
     widths, depths = (64, 192, 384), (2, 3, 3)
     return residual_network(
-        size, channels, heads, widths=widths, depths=depths, dropout=0.3, fused=_fused()
+        size, channels, heads, widths=widths, depths=depths, dropout=0.3, fused=True
     )
 
 
@@ -99,13 +108,14 @@ EDGEEMO = Recipe(
     heads={"emotion": "votes", "fer2013": "labels"},
     labels=FER2013,
     value_range=(-1.0, 1.0),
-    epochs=250,
+    growth=((0.45, 2 / 3), (0.7, 5 / 6)),
+    epochs=90,
     batch=128,
     augmentation=HAAR_JITTER,
-    smoothing=0.05,
+    hearsay=0.5,
     rate=_cosine,
     average=0.999,
-    precision="mixed_bfloat16",
+    precision=FASTEST,
 )
 
 TEACHER = replace(
@@ -122,7 +132,8 @@ FOLDERS = replace(
     about="the shipped network on any label set, from the data's own labels",
     heads={"emotion": "labels"},
     labels=None,
-    epochs=100,
+    smoothing=0.05,
+    hearsay=0.0,
 )
 
 SIX_CLASS = Recipe(

@@ -29,8 +29,16 @@ def teacher_of(runs: Sequence[Path], heads: Sequence[str]) -> Teacher:
 
     def teach(inputs: Float) -> Mapping[str, Float]:
         return {
-            head: np.mean([keras.ops.convert_to_numpy(n(inputs)) for n in several], axis=0)
+            head: np.mean([_answer(network, inputs) for network in several], axis=0)
             for head, several in networks.items()
         }
 
     return teach
+
+
+def _answer(network: keras.Model, inputs: Float) -> Float:
+    """The network's probabilities, asked at its own size whatever that of the inputs."""
+    size = network.input_shape[1:3]
+    if inputs.shape[1:3] != size:
+        inputs = keras.ops.image.resize(inputs, size)
+    return np.asarray(keras.ops.convert_to_numpy(network(inputs)), np.float32)

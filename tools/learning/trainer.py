@@ -17,6 +17,7 @@ from edgeemo.preprocess import normalize
 from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
 from learning import plots
+from learning.articles import Size
 from learning.batches import Batches, Drill, Float
 from learning.checkpoint import Checkpoint
 from learning.material import Examples
@@ -88,36 +89,41 @@ class Trainer:
 
     def fit(self, say: Say) -> None:
         """Train what is left of the run."""
-        done = 0
         if self.checkpoint.path.exists():
             done = self.checkpoint.restore(self.model)
             self.log.restore(done)
             say(f"going on after epoch {done}")
-        if done >= self.recipe.epochs or (self.watch and self.watch.is_over()):
-            return
         steps = len(self.batches)
         rate = self.recipe.rate and self.recipe.rate(self.recipe.epochs * steps, steps)
         watching = [self.watch] if self.watch else []
-        self.model.fit(
-            self.batches,
-            epochs=self.recipe.epochs,
-            initial_epoch=done,
-            shuffle=False,  # the batches are in an order of their own, which a resumed run repeats
-            verbose=1 if sys.stdout.isatty() else 2,  # a bar on a screen, a line an epoch in a file
-            callbacks=[
-                Schedule(self.batches, rate),
-                self.checkpoint.average,
-                self.log,
-                *watching,
-                self.checkpoint,
-            ],
-        )
+        callbacks = [
+            Schedule(self.batches, rate),
+            self.checkpoint.average,
+            self.log,
+            *watching,
+            self.checkpoint,
+        ]
+        # TensorFlow's iterator serves one size of picture: `Schedule` ends a fit where that changes.
+        while not self._is_over():
+            self.batches.epoch = len(self.log.rows)
+            self.model.fit(
+                self.batches,
+                epochs=self.recipe.epochs,
+                initial_epoch=len(self.log.rows),
+                shuffle=False,  # the batches are in an order of their own, which a resumed run repeats
+                verbose=1 if sys.stdout.isatty() else 2,  # a bar on a screen, a line in a file
+                callbacks=callbacks,
+            )
+
+    def _is_over(self) -> bool:
+        patience_is = self.watch is not None and self.watch.is_over()
+        return patience_is or len(self.log.rows) >= self.recipe.epochs
 
     def finish(self, say: Say) -> None:
         """Write the network of every head with its description, and the pictures."""
         weights = self.watch.weights() if self.watch else self.checkpoint.average.weights
-        self.model.set_weights(weights)
-        network = plain(self.model)
+        network = plain(_built(self.recipe, self.recipe.size))
+        network.set_weights(weights)
         answers = predict(network, self.log.inputs)
         for head in self.recipe.heads:
             say(self._write(head, network, answers[head]))
@@ -184,11 +190,15 @@ def to_inputs(recipe: Recipe) -> Callable[[Picture], Float]:
 
 
 def _compiled(recipe: Recipe) -> keras.Model:
-    count = len(recipe.labels or ())
-    model = recipe.build(recipe.size, recipe.channels, dict.fromkeys(recipe.heads, count))
+    model = _built(recipe, (None, None) if recipe.growth else recipe.size)
     loss = {h: keras.losses.CategoricalCrossentropy(from_logits=True) for h in recipe.heads}
     model.compile(recipe.optimizer(), loss)
     return model
+
+
+def _built(recipe: Recipe, size: Size) -> keras.Model:
+    count = len(recipe.labels or ())
+    return recipe.build(size, recipe.channels, dict.fromkeys(recipe.heads, count))
 
 
 def _drill(order: Order, recipe: Recipe) -> Drill:
@@ -197,6 +207,7 @@ def _drill(order: Order, recipe: Recipe) -> Drill:
         seed=order.seed,
         augmentation=recipe.augmentation,
         normalize=to_inputs(recipe),
+        size_at=recipe.size_at,
         mixup=recipe.mixup,
         teacher=teacher_of(order.teacher, tuple(recipe.heads)) if order.teacher else None,
     )

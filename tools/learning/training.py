@@ -33,7 +33,10 @@ def cosine(peak: float, steps: int, warmup: int, floor: float = 0.01) -> Rate:
 
 
 class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Tells the batches their epoch, and sets the learning rate by the step in the whole run."""
+    """Tells the batches their epoch, and sets the learning rate by the step in the whole run.
+
+    Ends a fit where the next epoch has pictures of another size.
+    """
 
     def __init__(self, batches: Batches, rate: Rate | None) -> None:
         super().__init__()
@@ -44,6 +47,12 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # keras is unty
         """Remember where the epoch starts."""
         self.batches.epoch = epoch
         self.start = epoch * len(self.batches)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """See whether the next is of the same size."""
+        size_at = self.batches.drill.size_at
+        if size_at(epoch + 1) != size_at(epoch):
+            self.model.stop_training = True
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Set the rate."""
