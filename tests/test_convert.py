@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click.testing
+import cv2
 import numpy as np
 import pytest
 
@@ -144,6 +145,52 @@ def test_convert_takes_grey_and_colour_probabilities_and_logits(
     found = sidecar.channels, sidecar.width, sidecar.logits, sidecar.value_range
     assert found == (channels, 20, activation == "linear", (0.0, 255.0))
     assert sidecar.accuracy[0].int8 >= 0.99
+
+
+@pytest.fixture
+def reddish(tmp_path: Path) -> Path:
+    """Pictures whose red tells the label and whose blue tells another one."""
+    random = np.random.default_rng(5)
+    for label, level in facedata.BRIGHTNESS.items():
+        (tmp_path / "reddish" / label).mkdir(parents=True)
+        for number in range(40):
+            blue, red = 255 - level, level
+            noise = random.normal((blue, 128, red), 15, (24, 24, 3))
+            picture = np.clip(noise, 0, 255).astype(np.uint8)
+            cv2.imwrite(str(tmp_path / "reddish" / label / f"{number:02}.png"), picture)
+    return tmp_path / "reddish"
+
+
+@pytest.fixture
+def blue_first(tmp_path: Path) -> Path:
+    """A network that looks at red, which it expects last, as OpenCV has it."""
+    model = facedata.brightness_network(channels=3)
+    kernel, *others = model.get_weights()
+    model.set_weights([kernel * np.reshape([0, 0, 3], (1, 1, 3, 1)), *others])
+    model.save(tmp_path / "blue_first.keras")
+    return tmp_path / "blue_first.keras"
+
+
+def test_convert_finds_the_order_of_the_colours(
+    run: Run, tmp_path: Path, reddish: Path, blue_first: Path
+) -> None:
+    """A network trained on OpenCV's pictures is right on what the daemon's camera sees."""
+    result = run(model=blue_first, data=reddish)
+    assert result.exit_code == 0, result.output
+    assert "order of the colours found: bgr" in result.output
+    classifier = TFLiteClassifier(ModelConfig(path=tmp_path / "out" / "m.tflite"))
+    light_red = np.full((40, 40, 3), (59, 128, 196), np.uint8)
+    assert classifier.classify(light_red, [(Box(4, 4, 30, 30), 0.0)])[0].best[0] == "light"
+
+
+@pytest.mark.parametrize(("given", "objection"), [("rgb", True), ("bgr", False)])
+def test_convert_keeps_the_order_that_it_is_given(
+    run: Run, reddish: Path, blue_first: Path, given: str, objection: bool
+) -> None:
+    """A given order is used; when the other is clearly better, that is said loudly."""
+    result = run("--force", model=blue_first, data=reddish, channels=given)
+    assert result.exit_code == 0, result.output
+    assert ("WARNING: the network was hardly trained on rgb" in result.output) == objection
 
 
 def test_convert_reads_labels_from_a_file(run: Run, tmp_path: Path) -> None:

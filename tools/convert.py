@@ -49,6 +49,10 @@ HOTTEST = 20
 @click.option("--out", required=True, type=PATH, help="NAME of the files, with its folder.")
 @click.option("--range", "value_range", help=f"{', '.join(NAMED)} or LOW,HIGH; found if not given.")
 @click.option(
+    "--channels", "channel_order", type=click.Choice(["rgb", "bgr"]),
+    help="Which colour a colour network wants first; found if not given.",
+)  # fmt: skip
+@click.option(
     "--backend",
     type=click.Choice(["theano", "tensorflow"]),
     help="Overrules what an old file says: theano turned its kernels.",

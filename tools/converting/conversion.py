@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from converting import report
+from converting import channel_order, report
 from converting.comparison import Comparison, better_order, compare, layer_errors
 from converting.description import draft, finish
 from converting.files import refuse_existing, refuse_own_inputs, write_together
@@ -51,6 +51,7 @@ def convert(order: Order, say: Callable[[str], None]) -> Conversion:
     feed, judge = _pictures(order, network, journal)
     ranges = _ranges(order, network, judge)
     drafted = draft(order, network, _chosen(order, ranges, journal))
+    network = _colors_settled(order, network, drafted, judge, journal)
     model = Int8Model(to_int8(network, feed.inputs(drafted)))
     checked = verify(model, judge.inputs(drafted, 0, CHECKED_PICTURES), order.pythons)
     done = _judged(order, network, model, drafted, feed, judge)
@@ -80,6 +81,8 @@ def _network(order: Order, journal: Journal) -> FloatNetwork:
     height, width, channels = network.shape
     kind = "grey" if channels == 1 else "RGB"
     journal.note(f"{order.source}: {kind} {width}x{height}, {network.outputs} outputs")
+    if order.channel_order == "bgr" and channels > 1:
+        network = channel_order.turned(network)
     for line in network.notes:
         journal.note(line)
     return network
@@ -109,7 +112,8 @@ def _without_truth(order: Order, network: FloatNetwork, faces: Faces) -> Sample:
             f"{order.data}: pictures without labels can't tell the {missing}: give --{missing}, "
             f"or one folder per label (as in {order.data}/{order.labels[0]}/1.png)"
         )
-    return unlabelled(faces, network.predict, draft(order, network, order.value_range))
+    drafted = draft(order, network, order.value_range)
+    return unlabelled(faces, network.predict, drafted)
 
 
 def _ranges(order: Order, network: FloatNetwork, judge: Sample) -> tuple[Candidate, ...]:
@@ -134,6 +138,19 @@ def _chosen(order: Order, ranges: tuple[Candidate, ...], journal: Journal) -> Ra
     if ranges and (against := objection(order.value_range, ranges)):
         journal.warn(against)
     return order.value_range
+
+
+def _colors_settled(
+    order: Order, network: FloatNetwork, drafted: Sidecar, judge: Sample, journal: Journal
+) -> FloatNetwork:
+    if drafted.channels == 1 or not judge.is_labelled:
+        return network
+    some = judge.part(np.arange(min(RANGE_PICTURES, len(judge))))
+
+    def accuracy(one: FloatNetwork) -> float:
+        return float(np.mean(some.answers(one.predict, drafted).argmax(1) == some.truth))
+
+    return channel_order.settled(order.channel_order, network, accuracy, journal.note)
 
 
 def _judged(

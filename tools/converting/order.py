@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from converting.channel_order import ChannelOrder
 from converting.comparison import Comparison, LayerError
 from converting.operators import Operator
 from converting.value_range import Candidate, Range
@@ -16,7 +17,7 @@ from edgeemo.sidecar import Sidecar
 class Order:
     """What to convert, with what, and into what: the command line of convert.py.
 
-    `value_range` None has it found by measuring, `temperature` None has it fitted. `margin` is the
+    `value_range` and `channel_order` None have them found by measuring, `temperature` None has it fitted. `margin` is the
     share of the detector's box to add on every side, `max_drop` points of accuracy.
     """
 
@@ -27,6 +28,7 @@ class Order:
     value_range: Range | None = None
     weights: Path | None = None
     backend: str | None = None
+    channel_order: ChannelOrder | None = None
     ferplus: Path | None = None
     usage: str | None = None
     data_name: str | None = None
