@@ -174,6 +174,42 @@ def test_train_on_torch_goes_on_with_tensorflow(faces: Path, tmp_path: Path) -> 
     assert "going on after epoch 1" in said
 
 
+def test_train_starts_from_a_finished_run(faces: Path, whole: Path, tmp_path: Path) -> None:
+    """At a rate of next to nothing, the network stays what the finished run made of it."""
+    said: list[str] = []
+    begun = order(faces, tmp_path, epochs=1, start=whole / "network.keras", rate=1e-9)
+    learn(begun, said.append)
+    assert any("its trunk and emotion, fer2013" in line for line in said)
+    assert weights(tmp_path)[0] == pytest.approx(weights(whole)[0], abs=1e-6)
+    assert Sidecar.beside(tmp_path / "emotion.keras").provenance["start"] == "network.keras"
+
+
+def test_train_starts_other_labels_with_the_trunk_alone(
+    faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """A head of other labels begins anew."""
+    toyfaces.folders(tmp_path / "mine", 4, ("happy", "sad"))
+    said: list[str] = []
+    mine = Order(
+        "folders", tmp_path / "mine", tmp_path / "run",
+        epochs=1, batch=4, start=whole / "network.keras",
+    )  # fmt: skip
+    learn(mine, said.append)
+    assert any("its trunk and no head" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("emotion.keras", "no heads by name"), ("log.csv", "not a Keras 3 network")],
+)
+def test_train_refuses_to_start_from_anything_else(
+    faces: Path, whole: Path, tmp_path: Path, name: str, said: str
+) -> None:
+    """A network without heads by name, or a file that is none, is a user's mistake."""
+    with pytest.raises(InputError, match=said):
+        learn(order(faces, tmp_path, start=whole / name), silent)
+
+
 def test_train_refuses_a_teacher_without_networks(faces: Path, tmp_path: Path) -> None:
     """A folder that is no finished run is named."""
     with pytest.raises(InputError, match=r"no emotion or fer2013.keras: is the run finished\?"):

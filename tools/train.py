@@ -5,13 +5,14 @@ r"""Train a network on labelled faces; a run that was killed goes on with --resu
 python tools/train.py --recipe edgeemo --data fer2013.csv --ferplus fer2013new.csv --out runs/edgeemo
 python tools/train.py --recipe edgeemo --data fer2013.csv --ferplus fer2013new.csv --out runs/edgeemo --resume
 python tools/train.py --recipe five-class --data faces/train --held faces/validation --out runs/five
+python tools/train.py --recipe folders --data mine/ --out runs/mine --start runs/edgeemo/network.keras --rate 0.2
 
 --data is a folder with one folder per label, or Kaggle's fer2013.csv, of which the Training rows
 are used. --ferplus is the csv of FER+'s votes, row by row with Kaggle's, or with a column `path`.
 
 \b
 OUT gets, for every head: HEAD.keras (float32, plain Keras 3) with HEAD.json beside it, and a
-confusion matrix; and curves.png, log.csv, checkpoint.npz. The faces that were only watched lie in
+confusion matrix; and network.keras with all heads, curves.png, log.csv, checkpoint.npz. The faces that were only watched lie in
 held/, with their votes in held.csv: use them to convert, and to choose a margin.
 """
 
@@ -39,6 +40,10 @@ NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
 @click.option("--ferplus", type=PATH, help="FER+ votes for the pictures.")
 @click.option("--held", type=PATH, help="Faces to watch; else 3.5 % of the training faces.")
 @click.option("--teacher", type=PATH, multiple=True, help="OUT of a finished run to learn from.")
+@click.option("--start", type=PATH, help="network.keras of a finished run to begin with.")
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), default=1.0, help="Times the recipe's."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--batch", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--seed", default=1, show_default=True)

@@ -40,6 +40,8 @@ def _recipe(order: Order) -> Recipe:
         epochs=order.epochs or recipe.epochs,
         batch=order.batch or recipe.batch,
         precision=fastest() if precision == FASTEST else precision,
+        # A network that knows faces already has no use for small ones.
+        growth=() if order.start else recipe.growth,
     )
 
 

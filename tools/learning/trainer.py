@@ -24,8 +24,9 @@ from learning.material import Examples
 from learning.network import one_head, plain
 from learning.patience import Watch
 from learning.recipes import Recipe
+from learning.start import begin_with
 from learning.teacher import teacher_of
-from learning.training import Average, Log, Schedule, predict
+from learning.training import Average, Log, Rate, Schedule, predict
 from measuring.metrics import best_temperature, calibration_error, figures, tempered
 
 NO_DIGEST = "0" * 64
@@ -35,7 +36,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Order:
-    """The command line as values; None leaves it to the recipe."""
+    """The command line as values; None leaves it to the recipe. `rate` multiplies its learning rate."""
 
     recipe: str
     data: Path
@@ -43,6 +44,8 @@ class Order:
     ferplus: Path | None = None
     held: Path | None = None
     teacher: tuple[Path, ...] = ()
+    start: Path | None = None
+    rate: float = 1.0
     epochs: int | None = None
     batch: int | None = None
     seed: int = 1
@@ -76,6 +79,7 @@ class Trainer:
         if recipe.patience is not None:
             watch = Watch(recipe.patience, log, order.out / "best.npz")
         model = _compiled(recipe)
+        model.optimizer.learning_rate = model.optimizer.learning_rate * order.rate
         return cls(
             order,
             recipe,
@@ -93,11 +97,12 @@ class Trainer:
             done = self.checkpoint.restore(self.model)
             self.log.restore(done)
             say(f"going on after epoch {done}")
-        steps = len(self.batches)
-        rate = self.recipe.rate and self.recipe.rate(self.recipe.epochs * steps, steps)
+        elif self.order.start is not None:
+            heads = begin_with(self.order.start, self.model)
+            say(f"starting from {self.order.start}: its trunk and {', '.join(heads) or 'no head'}")
         watching = [self.watch] if self.watch else []
         callbacks = [
-            Schedule(self.batches, rate),
+            Schedule(self.batches, self._rate()),
             self.checkpoint.average,
             self.log,
             *watching,
@@ -115,15 +120,23 @@ class Trainer:
                 callbacks=callbacks,
             )
 
+    def _rate(self) -> Rate | None:
+        if self.recipe.rate is None:
+            return None
+        steps = len(self.batches)
+        planned = self.recipe.rate(self.recipe.epochs * steps, steps)
+        return lambda step: planned(step) * self.order.rate
+
     def _is_over(self) -> bool:
         patience_is = self.watch is not None and self.watch.is_over()
         return patience_is or len(self.log.rows) >= self.recipe.epochs
 
     def finish(self, say: Say) -> None:
-        """Write the network of every head with its description, and the pictures."""
+        """Write the network whole and head by head with a description, and the pictures."""
         weights = self.watch.weights() if self.watch else self.checkpoint.average.weights
         network = plain(_built(self.recipe, self.recipe.size))
         network.set_weights(weights)
+        network.save(self.order.out / "network.keras")
         answers = predict(network, self.log.inputs)
         for head in self.recipe.heads:
             say(self._write(head, network, answers[head]))
@@ -157,6 +170,7 @@ class Trainer:
             "epochs": len(self.log.rows),
             "batch": self.batches.batch,
             "seed": self.order.seed,
+            **({"start": self.order.start.name} if self.order.start else {}),
             "precision": self.recipe.precision,
             "keras": keras.__version__,
             "backend": keras.backend.backend(),
