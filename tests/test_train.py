@@ -146,6 +146,16 @@ def test_train_learns_in_colour(tmp_path: Path) -> None:
     assert (sidecar.labels, sidecar.channels) == (("happy", "sad"), 3)
 
 
+def test_train_takes_another_size_and_colour_than_the_recipes(tmp_path: Path) -> None:
+    """The network and its sidecar are for the faces that were asked for."""
+    root = toyfaces.folders(tmp_path / "faces", 4, ("happy", "sad"))
+    learn(Order("folders", root, tmp_path / "run", epochs=1, batch=4, size=32, channels=3), silent)
+    sidecar = Sidecar.beside(tmp_path / "run" / "emotion.keras")
+    assert (sidecar.width, sidecar.height, sidecar.channels) == (32, 32, 3)
+    network = keras.models.load_model(tmp_path / "run" / "emotion.keras")
+    assert network.input_shape == (None, 32, 32, 3)
+
+
 def test_train_watches_no_face_that_it_learns_from(tmp_path: Path) -> None:
     """Faces of the training set that are to be watched are not learned from; here that leaves none."""
     root = toyfaces.folders(tmp_path / "faces", 2)

@@ -11,8 +11,9 @@ python tools/train.py --recipe folders --data mine/ --out runs/mine --start runs
 are used. --ferplus is the csv of FER+'s votes, row by row with Kaggle's, or with a column `path`.
 
 \b
-OUT gets, for every head: HEAD.keras (float32, plain Keras 3) with HEAD.json beside it, and a
-confusion matrix; and network.keras with all heads, curves.png, log.csv, checkpoint.npz. The faces that were only watched lie in
+OUT gets, for every head: HEAD.keras (float32, plain Keras 3) with HEAD.json
+beside it, and a confusion matrix; and network.keras with all heads,
+curves.png, log.csv, checkpoint.npz. The faces that were only watched lie in
 held/, with their votes in held.csv: use them to convert, and to choose a margin.
 """
 
@@ -44,6 +45,13 @@ NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), default=1.0, help="Times the recipe's."
 )
+@click.option(
+    "--size", type=click.IntRange(16, 512), help="Side of a face, instead of the recipe's."
+)
+@click.option(
+    "--channels", type=click.Choice(["1", "3"]), callback=lambda *given: given[2] and int(given[2]),
+    help="Grey or RGB, instead of the recipe's.",
+)  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--batch", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--seed", default=1, show_default=True)

@@ -37,6 +37,8 @@ def _recipe(order: Order) -> Recipe:
     precision = order.precision or recipe.precision
     return replace(
         recipe,
+        size=(order.size, order.size) if order.size else recipe.size,
+        channels=order.channels or recipe.channels,
         epochs=order.epochs or recipe.epochs,
         batch=order.batch or recipe.batch,
         precision=fastest() if precision == FASTEST else precision,

@@ -46,6 +46,8 @@ class Order:
     teacher: tuple[Path, ...] = ()
     start: Path | None = None
     rate: float = 1.0
+    size: int | None = None
+    channels: int | None = None
     epochs: int | None = None
     batch: int | None = None
     seed: int = 1
