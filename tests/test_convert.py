@@ -24,7 +24,7 @@ h5py = pytest.importorskip("h5py")
 import convert  # noqa: E402 - a tool
 from edgeemo.classifier import TFLiteClassifier  # noqa: E402
 from edgeemo.config import ModelConfig  # noqa: E402
-from edgeemo.sidecar import Sidecar  # noqa: E402
+from edgeemo.sidecar import Sidecar, sha256  # noqa: E402
 from edgeemo.types import Box  # noqa: E402
 from networks import refusal  # noqa: E402 - a tool
 
@@ -197,6 +197,26 @@ def test_convert_reads_labels_from_a_file(run: Run, tmp_path: Path) -> None:
     """One label a line, spelt as the project spells them."""
     (tmp_path / "labels.txt").write_text("Dark\nEven\n\nLight\n")
     assert run(labels=tmp_path / "labels.txt").exit_code == 0
+    assert Sidecar.beside(tmp_path / "out" / "m.tflite").labels == LABELS
+
+
+def test_convert_takes_the_labels_that_train_noted(
+    run: Run, tmp_path: Path, faces: Path, source: Path
+) -> None:
+    """A network with its description beside it needs no --labels; one without says that it does."""
+    own = tmp_path / "own.keras"
+    own.write_bytes(source.read_bytes())
+    arguments = [str(own), "--data", str(faces), "--out", str(tmp_path / "out" / "m")]
+    result = click.testing.CliRunner().invoke(convert.main, arguments)
+    assert result.exit_code == 2
+    assert "--labels is needed" in result.output
+    described = Sidecar(
+        name="own", labels=LABELS, width=24, height=24, channels=1, value_range=(-1.0, 1.0),
+        sha256=sha256(own.read_bytes()),
+    )  # fmt: skip
+    own.with_suffix(".json").write_text(described.to_json())
+    result = click.testing.CliRunner().invoke(convert.main, arguments)
+    assert result.exit_code == 0, result.output
     assert Sidecar.beside(tmp_path / "out" / "m.tflite").labels == LABELS
 
 

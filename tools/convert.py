@@ -24,7 +24,8 @@ import click
 
 from converting.hush import hushed
 from converting.value_range import NAMED, parse
-from edgeemo.errors import EdgeemoError
+from edgeemo.errors import EdgeemoError, ModelError
+from edgeemo.sidecar import Sidecar
 from labelled.dataset import canonical
 from manual import manual
 
@@ -38,7 +39,8 @@ HOTTEST = 20
 @click.argument("source", type=PATH)
 @click.option("--weights", type=PATH, help="When SOURCE is an architecture.")
 @click.option(
-    "--labels", required=True, help="One an output, in order: by commas, or a file of lines."
+    "--labels",
+    help="One an output, in order: by commas, or a file of lines; else those that train.py noted.",
 )
 @click.option(
     "--data", required=True, type=PATH, help="Folder of folders or of faces, or Kaggle's csv."
@@ -87,13 +89,13 @@ def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the 
         sys.exit(error.exit_code)
 
 
-def _convert(labels: str, value_range: str | None, temperature: str, **options: Any) -> None:
+def _convert(labels: str | None, value_range: str | None, temperature: str, **options: Any) -> None:
     # TensorFlow takes seconds to import: a wrong command line should not wait for it.
     from converting.conversion import convert
     from converting.order import Order
 
     order = Order(
-        labels=_labels(labels),
+        labels=_noted(options["source"]) if labels is None else _labels(labels),
         value_range=parse(value_range) if value_range else None,
         temperature=_temperature(temperature),
         **options,
@@ -102,6 +104,16 @@ def _convert(labels: str, value_range: str | None, temperature: str, **options: 
     model, *others = order.files
     names = " and ".join(path.name for path in others)
     _say(f"wrote {model} ({len(done.model) / 1000:.0f} kB), {names}")
+
+
+def _noted(source: Path) -> tuple[str, ...]:
+    """The labels from the description that train.py writes beside a network."""
+    try:
+        return Sidecar.beside(source).labels
+    except ModelError as error:
+        raise click.UsageError(
+            f"--labels is needed: no description by train.py is beside {source}"
+        ) from error
 
 
 def _labels(text: str) -> tuple[str, ...]:
