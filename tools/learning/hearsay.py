@@ -1,6 +1,6 @@
 """What a picture's label is likely to be, by what ten other people said of it.
 
-FER2013's labels are one annotator's word each, and often odd: FER+'s votes alone name 67 % of
+FER2013's labels are one annotator's word each, and often odd: FER+'s votes alone name 68 % of
 them. A network that learns the label and the label to be expected from the votes in equal parts learns
 from a less noisy answer (Lopez-Paz et al. 2016, "Unifying distillation and privileged information").
 """
