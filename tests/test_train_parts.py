@@ -35,7 +35,7 @@ def batches(seed: int = 1, teacher=None, mixup: float = 0.0) -> Batches:  # type
     drill = Drill(
         batch=4,
         seed=seed,
-        augmentation=Augmentation(flip=0.5, brightness=0.2),
+        augmentation_at=lambda _: Augmentation(flip=0.5, brightness=0.2),
         normalize=lambda pixels: pixels.astype(np.float32),
         size_at=lambda epoch: (4, 4) if epoch == GROWING else (8, 8),
         mixup=mixup,
@@ -69,6 +69,19 @@ def test_recipe_grows_its_pictures() -> None:
     recipe = replace(RECIPES["edgeemo"], epochs=20, growth=((0.45, 2 / 3), (0.7, 5 / 6)))
     sizes = [recipe.size_at(epoch) for epoch in range(20)]
     assert sizes == [(32, 32)] * 9 + [(40, 40)] * 5 + [(48, 48)] * 6
+
+
+def test_recipe_ends_with_gentler_changes() -> None:
+    """The last part of a run has an augmentation of its own; a recipe without one keeps the first."""
+    first, last = Augmentation(erase=0.5), Augmentation()
+    recipe = replace(RECIPES["edgeemo"], epochs=20, augmentation=first, finish=(0.85, last))
+    assert [recipe.augmentation_at(epoch) for epoch in (0, 16, 17, 19)] == [
+        first,
+        first,
+        last,
+        last,
+    ]
+    assert replace(recipe, finish=None).augmentation_at(19) == first
 
 
 def test_usual_labels_are_those_that_such_votes_have() -> None:

@@ -49,15 +49,15 @@ def one_hot(labels: NDArray[np.int64], count: int) -> Targets:
 class Drill:
     """How examples become batches.
 
-    `normalize` maps uint8 pictures to the network's inputs, `size_at` an epoch to the (width,
-    height) of its pictures. `mixup` is alpha of the blending, 0 for none. With a
+    `normalize` maps uint8 pictures to the network's inputs, `size_at` and `augmentation_at` an epoch
+    to the (width, height) of its pictures and the changes to them. `mixup` is alpha of the blending, 0 for none. With a
     `teacher`, its answers to the very same inputs make up `trust` of the targets (Hinton et al.
     2015, "Distilling the Knowledge in a Neural Network").
     """
 
     batch: int
     seed: int
-    augmentation: Augmentation
+    augmentation_at: Callable[[int], Augmentation]
     normalize: Callable[[Picture], Float]
     size_at: Callable[[int], tuple[int, int]]
     mixup: float = 0.0
@@ -86,7 +86,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
         chosen = order[index * self.batch : (index + 1) * self.batch]
         random = np.random.default_rng([drill.seed, self.epoch, index])
         width, height = drill.size_at(self.epoch)
-        changed = drill.augmentation(self.pictures[chosen], random, (width, height))
+        augment = drill.augmentation_at(self.epoch)
+        changed = augment(self.pictures[chosen], random, (width, height))
         inputs = drill.normalize(changed.reshape(len(chosen), height, width, -1))
         shares = {head: t.shares[chosen] for head, t in self.targets.items()}
         weights = {head: t.weights[chosen] for head, t in self.targets.items()}

@@ -221,7 +221,7 @@ def _drill(order: Order, recipe: Recipe) -> Drill:
     return Drill(
         batch=recipe.batch,
         seed=order.seed,
-        augmentation=recipe.augmentation,
+        augmentation_at=recipe.augmentation_at,
         normalize=to_inputs(recipe),
         size_at=recipe.size_at,
         mixup=recipe.mixup,
