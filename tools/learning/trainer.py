@@ -175,7 +175,6 @@ class Trainer:
             **({"start": self.order.start.name} if self.order.start else {}),
             "precision": self.recipe.precision,
             "keras": keras.__version__,
-            "backend": keras.backend.backend(),
         }
 
 
