@@ -5,15 +5,15 @@ r"""Train a network on labelled faces; a run that was killed goes on with --resu
 python tools/train.py --recipe edgeemo --data fer2013.csv --ferplus fer2013new.csv --out runs/edgeemo
 python tools/train.py --recipe edgeemo --data fer2013.csv --ferplus fer2013new.csv --out runs/edgeemo --resume
 python tools/train.py --recipe five-class --data faces/train --held faces/validation --out runs/five
-python tools/train.py --recipe folders --data mine/ --out runs/mine --start runs/edgeemo/network.keras --rate 0.2
+python tools/train.py --recipe folders --data mine/ --out runs/mine --start tools/pretrained/edgeemo.keras --rate 0.2
 
 --data is a folder with one folder per label, or Kaggle's fer2013.csv, of which the Training rows
 are used. --ferplus is the csv of FER+'s votes, row by row with Kaggle's, or with a column `path`.
 
 \b
 OUT gets, for every head: HEAD.keras (float32, plain Keras 3) with HEAD.json
-beside it, and a confusion matrix; and network.keras with all heads,
-curves.png, log.csv, checkpoint.npz. The faces that were only watched lie in
+beside it, and a confusion matrix; and the same of all heads together as
+network.keras, curves.png, log.csv, checkpoint.npz. The faces that were only watched lie in
 held/, with their votes in held.csv: use them to convert, and to choose a margin.
 """
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from edgeemo.errors import InputError
+from edgeemo.sidecar import Sidecar
 
 
-def begin_with(path: Path, model: keras.Model) -> list[str]:
-    """Give a new network the weights of a trained one: the trunk, and each head of the same name and size.
+def begin_with(path: Path, model: keras.Model, labels: Sequence[str]) -> list[str]:
+    """Give a new network the weights of a trained one: the trunk, and the labels that a head of both knows.
 
-    `model` and the Keras 3 file at `path` have outputs by head. Returns the names of the
-    heads that were carried over.
+    `model` and the Keras 3 file at `path` have outputs by head; `labels` are the new network's. Returns
+    `head label` for each that was carried over.
 
     Raises:
-        InputError: the file is no Keras 3 network, or one of another shape.
+        EdgeemoError: the file is no Keras 3 network, has no description beside it, or another shape.
     """
     trained = _read(path)
     if not isinstance(trained.output, dict):
@@ -26,15 +28,23 @@ def begin_with(path: Path, model: keras.Model) -> list[str]:
     theirs, ours = _trunk(trained), _trunk(model)
     if [_shapes(layer) for layer in theirs] != [_shapes(layer) for layer in ours]:
         raise InputError(f"{path}: another network than the one to train; give one of its recipe")
-    heads = [
-        name
-        for name in model.output.keys() & trained.output.keys()
-        if _shapes(trained.get_layer(name)) == _shapes(model.get_layer(name))
-    ]
-    pairs = [(model.get_layer(name), trained.get_layer(name)) for name in heads]
-    for new, old in (*zip(ours, theirs, strict=True), *pairs):
+    for new, old in zip(ours, theirs, strict=True):
         new.set_weights(old.get_weights())
-    return sorted(heads)
+    known = Sidecar.beside(path).labels
+    common = [(labels.index(label), known.index(label)) for label in labels if label in known]
+    heads = sorted(model.output.keys() & trained.output.keys())
+    for head in heads:
+        _carry(trained.get_layer(head), model.get_layer(head), common)
+    return [f"{head} {labels[place]}" for head in heads for place, _ in common]
+
+
+def _carry(old: keras.layers.Dense, new: keras.layers.Dense, common: list[tuple[int, int]]) -> None:
+    """Copy the outputs at (place in the new, place in the old) from one head to another."""
+    weights = new.get_weights()
+    for fresh, trained in zip(weights, old.get_weights(), strict=True):
+        for place, source in common:
+            fresh[..., place] = trained[..., source]
+    new.set_weights(weights)
 
 
 def _read(path: Path) -> keras.Model:

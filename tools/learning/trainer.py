@@ -100,8 +100,8 @@ class Trainer:
             self.log.restore(done)
             say(f"going on after epoch {done}")
         elif self.order.start is not None:
-            heads = begin_with(self.order.start, self.model)
-            say(f"starting from {self.order.start}: its trunk and {', '.join(heads) or 'no head'}")
+            carried = begin_with(self.order.start, self.model, self.recipe.labels or ())
+            say(f"starting from {self.order.start}: trunk, {', '.join(carried) or 'no label'}")
         watching = [self.watch] if self.watch else []
         callbacks = [
             Schedule(self.batches, self._rate()),
@@ -138,7 +138,7 @@ class Trainer:
         weights = self.watch.weights() if self.watch else self.checkpoint.average.weights
         network = plain(_built(self.recipe, self.recipe.size))
         network.set_weights(weights)
-        network.save(self.order.out / "network.keras")
+        self._save("network", network)
         answers = predict(network, self.log.inputs)
         for head in self.recipe.heads:
             say(self._write(head, network, answers[head]))
@@ -148,21 +148,21 @@ class Trainer:
         known = self.held.truth[head] >= 0
         answers, truth = answers[known], self.held.truth[head][known]
         found = figures(answers, truth, self.held.labels)
-        path = self.order.out / f"{head}.keras"
-        one_head(network, head).save(path)
-        sidecar = describe(head, self.recipe).model_copy(
-            update={
-                "sha256": sha256(path.read_bytes()),
-                "temperature": calming(answers, truth),
-                "provenance": self._provenance(),
-            }
-        )
-        path.with_suffix(".json").write_text(sidecar.to_json(), encoding="utf-8")
+        path = self._save(head, one_head(network, head), temperature=calming(answers, truth))
         title = f"{head}: {found.accuracy:.1%} of {found.n} held-out faces"
         plots.confusion(
             found.confusion, found.labels, title, path.with_name(f"confusion-{head}.png")
         )
         return f"{path}: {found.accuracy:.2%} right, macro-F1 {found.macro_f1:.3f}, on {found.n} held-out faces"
+
+    def _save(self, name: str, network: keras.Model, **known: Any) -> Path:
+        """Write a network, and its description beside it with what is `known` besides."""
+        path = self.order.out / f"{name}.keras"
+        network.save(path)
+        told = {"sha256": sha256(path.read_bytes()), "provenance": self._provenance(), **known}
+        sidecar = describe(name, self.recipe).model_copy(update=told)
+        path.with_suffix(".json").write_text(sidecar.to_json(), encoding="utf-8")
+        return path
 
     def _provenance(self) -> dict[str, Any]:
         return {
