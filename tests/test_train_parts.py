@@ -84,6 +84,15 @@ def test_recipe_ends_with_gentler_changes() -> None:
     assert replace(recipe, finish=None).augmentation_at(19) == first
 
 
+def test_recipe_is_refined_by_the_labels_themselves() -> None:
+    """A network that has learned sees whole faces, gently changed, and hears nothing beside their labels."""
+    recipe = RECIPES["edgeemo"].refined()
+    assert recipe.finish is not None
+    assert (recipe.growth, recipe.hearsay) == ((), 0.0)
+    assert recipe.augmentation == recipe.finish[1]
+    assert RECIPES["rgb"].refined().augmentation == RECIPES["rgb"].augmentation
+
+
 def test_usual_labels_are_those_that_such_votes_have() -> None:
     """Of pictures with the same votes, two in three are called 0: so is each of them, by two thirds."""
     votes = np.array([[9, 1], [9, 1], [9, 1], [0, 10]] * 50)

@@ -34,6 +34,8 @@ def learn(order: Order, say: Say) -> None:
 
 def _recipe(order: Order) -> Recipe:
     recipe = RECIPES[order.recipe]
+    if order.start is not None:
+        recipe = recipe.refined()
     precision = order.precision or recipe.precision
     return replace(
         recipe,
@@ -42,8 +44,6 @@ def _recipe(order: Order) -> Recipe:
         epochs=order.epochs or recipe.epochs,
         batch=order.batch or recipe.batch,
         precision=fastest() if precision == FASTEST else precision,
-        # A network that knows faces already has no use for small ones.
-        growth=() if order.start else recipe.growth,
     )
 
 

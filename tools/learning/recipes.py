@@ -67,6 +67,11 @@ class Recipe:
                 return round(self.size[0] * share), round(self.size[1] * share)
         return self.size
 
+    def refined(self) -> Recipe:
+        """For a network that has learned already: faces at full size, gently changed, by their own labels."""
+        gentle = self.finish[1] if self.finish is not None else self.augmentation
+        return replace(self, growth=(), augmentation=gentle, hearsay=0.0)
+
     def augmentation_at(self, epoch: int) -> Augmentation:
         """The changes to pictures in an epoch, counted from 0."""
         if self.finish is not None and epoch >= self.finish[0] * self.epochs:
