@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +15,9 @@ from edgeemo.sources.demo import Stage
 # How long an example takes says more about what else the machine does than about the code.
 hypothesis.settings.register_profile("edgeemo", deadline=None)
 hypothesis.settings.load_profile("edgeemo")
+
+# As tools/converting has it; tests may import TensorFlow before that.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 HAS_TENSORFLOW = importlib.util.find_spec("keras") is not None
 TRAINING = ["test_augment.py", "test_evaluate.py", "test_train.py", "test_train_parts.py"]
