@@ -167,6 +167,21 @@ def test_train_learns_from_a_finished_run(faces: Path, whole: Path, tmp_path: Pa
     """A run teaches another, which then learns something else than it would alone."""
     learn(order(faces, tmp_path, teacher=(whole,)), silent)
     assert not np.allclose(weights(tmp_path)[0], weights(whole)[0], atol=2e-3)
+    assert Sidecar.beside(tmp_path / "emotion.keras").provenance["teachers"] == [whole.name]
+
+
+def test_train_asks_a_teacher_of_another_size(faces: Path, whole: Path, tmp_path: Path) -> None:
+    """A teacher sees the faces at its own size, whatever that of the run; the network learns what it says."""
+    learn(order(faces, tmp_path, size=32, epochs=1, teacher=(whole,)), silent)
+    assert Sidecar.beside(tmp_path / "emotion.keras").width == 32
+
+
+def test_train_refuses_a_teacher_of_other_labels(whole: Path, tmp_path: Path) -> None:
+    """Its answers would be taken for those of other labels."""
+    toyfaces.folders(tmp_path / "mine", 4, ("happy", "sad"))
+    mine = Order("folders", tmp_path / "mine", tmp_path / "run", batch=4, teacher=(whole,))
+    with pytest.raises(InputError, match=r"a teacher of 7 labels \(angry.* for a run of 2 \(happy"):
+        learn(mine, silent)
 
 
 @needs_torch
@@ -189,7 +204,7 @@ def test_train_starts_from_a_finished_run(faces: Path, whole: Path, tmp_path: Pa
     said: list[str] = []
     begun = order(faces, tmp_path, epochs=1, start=whole / "network.keras", rate=1e-9)
     learn(begun, said.append)
-    assert any("trunk, emotion angry, emotion disgust" in line for line in said)
+    assert any("trunk, emotion and fer2013 (angry, disgust" in line for line in said)
     assert weights(tmp_path)[0] == pytest.approx(weights(whole)[0], abs=1e-6)
     assert Sidecar.beside(tmp_path / "emotion.keras").provenance["start"] == "network.keras"
 
@@ -204,7 +219,7 @@ def test_train_starts_with_the_labels_that_it_shares(whole: Path, tmp_path: Path
         epochs=1, batch=4, start=whole / "network.keras", rate=1e-9,
     )  # fmt: skip
     learn(mine, said.append)
-    assert any(line.endswith("trunk, emotion angry") for line in said)
+    assert any(line.endswith("trunk, emotion (angry)") for line in said)
     assert Sidecar.beside(tmp_path / "run" / "emotion.keras").labels == ("angry", "wink")
     old, new = weights(whole)[-2], weights(tmp_path / "run")[-2]
     assert new[:, 0] == pytest.approx(old[:, FER2013.index("angry")], abs=1e-6)

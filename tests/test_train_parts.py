@@ -17,7 +17,6 @@ from learning import articles
 from learning.augment import Augmentation
 from learning.batches import Batches, Drill, Targets, one_hot
 from learning.checkpoint import Checkpoint
-from learning.hearsay import usual_labels
 from learning.network import FusedBatchNormalization, one_head, plain, residual_network
 from learning.patience import Patience
 from learning.precision import fastest
@@ -29,7 +28,7 @@ GROWING = 9
 PICTURES = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
 
 
-def batches(seed: int = 1, teacher=None, mixup: float = 0.0) -> Batches:  # type: ignore[no-untyped-def]  # a lambda of the test
+def batches(seed: int = 1, mixup: float = 0.0) -> Batches:
     """Batches of 4 of ten tiny pictures with two labels, of which the last is unknown."""
     labels = np.array([0, 1] * 4 + [1, -1])
     drill = Drill(
@@ -39,7 +38,6 @@ def batches(seed: int = 1, teacher=None, mixup: float = 0.0) -> Batches:  # type
         normalize=lambda pixels: pixels.astype(np.float32),
         size_at=lambda epoch: (4, 4) if epoch == GROWING else (8, 8),
         mixup=mixup,
-        teacher=teacher,
     )
     return Batches(PICTURES, {"emotion": one_hot(labels, 2)}, drill)
 
@@ -84,32 +82,11 @@ def test_recipe_ends_with_gentler_changes() -> None:
     assert replace(recipe, finish=None).augmentation_at(19) == first
 
 
-def test_recipe_is_refined_by_the_labels_themselves() -> None:
-    """A network that has learned sees whole faces, gently changed, and hears nothing beside their labels."""
-    recipe = RECIPES["edgeemo"].refined()
-    assert recipe.finish is not None
-    assert (recipe.growth, recipe.hearsay) == ((), 0.0)
-    assert recipe.augmentation == recipe.finish[1]
-    assert RECIPES["rgb"].refined().augmentation == RECIPES["rgb"].augmentation
-
-
-def test_usual_labels_are_those_that_such_votes_have() -> None:
-    """Of pictures with the same votes, two in three are called 0: so is each of them, by two thirds."""
-    votes = np.array([[9, 1], [9, 1], [9, 1], [0, 10]] * 50)
-    labels = one_hot(np.array([0, 0, 1, 1] * 50), 2)
-    usual = usual_labels(votes, labels.shares, labels.weights)
-    assert usual[:4, 0] == pytest.approx([2 / 3, 2 / 3, 2 / 3, 0], abs=0.02)
-    assert usual.sum(1) == pytest.approx(np.ones(200))
-
-
-def test_usual_labels_do_not_learn_from_an_unknown_one() -> None:
-    """A picture without a label changes nothing for the others."""
-    votes = np.array([[9, 1], [0, 10]] * 50)
-    labels = one_hot(np.array([0, 1] * 50), 2)
-    more = one_hot(np.array([0, 1] * 50 + [-1] * 50), 2)
-    known = usual_labels(votes, labels.shares, labels.weights)
-    both = usual_labels(np.concatenate([votes, votes[::2]]), more.shares, more.weights)
-    assert both[:100] == pytest.approx(known, abs=1e-4)
+def test_recipe_of_a_network_that_has_learned_skips_the_smallest_pictures() -> None:
+    """It is at full size twice as soon as from five sixths; a recipe of one size keeps it."""
+    recipe = replace(RECIPES["edgeemo"], epochs=20, growth=((0.45, 2 / 3), (0.7, 5 / 6))).resumed()
+    assert [recipe.size_at(epoch) for epoch in range(20)] == [(40, 40)] * 7 + [(48, 48)] * 13
+    assert RECIPES["rgb"].resumed() == RECIPES["rgb"]
 
 
 @pytest.mark.parametrize(
@@ -134,24 +111,12 @@ def test_batches_give_an_unknown_label_no_weight() -> None:
     assert one_hot(np.array([-1]), 2).weights.tolist() == [0.0]
 
 
-def test_batches_ask_the_teacher_about_the_very_inputs() -> None:
-    """Targets are the teacher's in the trusted part; where nothing else is known, wholly."""
-    seen: list[np.ndarray] = []
-
-    def teacher(inputs: np.ndarray) -> dict[str, np.ndarray]:
-        seen.append(inputs)
-        return {"emotion": np.full((len(inputs), 2), 0.5, np.float32)}
-
-    source = batches(teacher=teacher)
-    for index in range(len(source)):
-        inputs, shares, weights = source[index]
-        assert np.array_equal(seen[-1], inputs)
-        assert set(shares["emotion"].round(3).ravel()) <= {
-            np.float32(0.65),
-            np.float32(0.35),
-            np.float32(0.5),
-        }
-        assert weights["emotion"].tolist() == [1, 1, 1, 1]
+def test_targets_are_the_teachers_in_the_trusted_part() -> None:
+    """Where the data say nothing they are wholly the teacher's, and count as much."""
+    answers = np.array([[0.5, 0.5], [0.2, 0.8]], np.float32)
+    taught = one_hot(np.array([0, -1]), 2).taught(answers, trust=0.4)
+    assert taught.shares == pytest.approx(np.array([[0.8, 0.2], [0.2, 0.8]]))
+    assert taught.weights.tolist() == [1, 1]
 
 
 def test_batches_mix_when_told_to() -> None:

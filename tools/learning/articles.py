@@ -14,9 +14,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from learning.network import Size
+
 Heads = Mapping[str, int]
-Size = tuple[int | None, int | None]
-"""(width, height) in pixels; None for any."""
 
 
 def five_class(size: Size, channels: int, heads: Heads) -> keras.Model:

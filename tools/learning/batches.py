@@ -17,8 +17,6 @@ from edgeemo.types import Picture
 from learning.augment import Augmentation, mix
 
 Float = NDArray[np.float32]
-Teacher = Callable[[Float], Mapping[str, Float]]
-"""Inputs (n, height, width, channels) -> probabilities (n, classes) by head."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,14 @@ class Targets:
 
     def smoothed(self, amount: float) -> Targets:
         """With `amount` of the certainty spread over all classes."""
-        return self.blended(np.full_like(self.shares, 1 / self.shares.shape[1]), amount)
-
-    def blended(self, others: Float, amount: float) -> Targets:
-        """With `amount` of the certainty given to other shares (n, classes)."""
-        shares = self.shares * (1 - amount) + others * amount
+        shares = self.shares * (1 - amount) + amount / self.shares.shape[1]
         return Targets(shares.astype(np.float32), self.weights)
+
+    def taught(self, answers: Float, trust: float) -> Targets:
+        """With a teacher's answers (n, classes) for `trust` of the shares; for all where nothing is known."""
+        part = np.where(self.weights > 0, trust, 1.0)[:, None]
+        shares = self.shares * (1 - part) + answers * part
+        return Targets(shares.astype(np.float32), np.ones_like(self.weights))
 
 
 def one_hot(labels: NDArray[np.int64], count: int) -> Targets:
@@ -50,9 +50,8 @@ class Drill:
     """How examples become batches.
 
     `normalize` maps uint8 pictures to the network's inputs, `size_at` and `augmentation_at` an epoch
-    to the (width, height) of its pictures and the changes to them. `mixup` is alpha of the blending, 0 for none. With a
-    `teacher`, its answers to the very same inputs make up `trust` of the targets (Hinton et al.
-    2015, "Distilling the Knowledge in a Neural Network").
+    to the (width, height) of its pictures and the changes to them. `mixup` is alpha of the blending, 0
+    for none.
     """
 
     batch: int
@@ -61,8 +60,6 @@ class Drill:
     normalize: Callable[[Picture], Float]
     size_at: Callable[[int], tuple[int, int]]
     mixup: float = 0.0
-    teacher: Teacher | None = None
-    trust: float = 0.7
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
@@ -93,17 +90,4 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
         weights = {head: t.weights[chosen] for head, t in self.targets.items()}
         if drill.mixup:
             inputs, shares, weights = mix(inputs, shares, weights, drill.mixup, random)
-        if drill.teacher is not None:
-            shares, weights = self._taught(drill.teacher(inputs), shares, weights)
         return inputs, shares, weights
-
-    def _taught(
-        self, answers: Mapping[str, Float], shares: dict[str, Float], weights: dict[str, Float]
-    ) -> tuple[dict[str, Float], dict[str, Float]]:
-        """Targets that are the teacher's in part, and wholly where there is nothing else to learn."""
-        trust = {h: np.where(weights[h] > 0, self.drill.trust, 1.0)[:, None] for h in answers}
-        taught = {
-            h: (trust[h] * answers[h] + (1 - trust[h]) * shares[h]).astype(np.float32)
-            for h in answers
-        }
-        return shares | taught, weights | {h: np.ones_like(weights[h]) for h in answers}

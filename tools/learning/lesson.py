@@ -11,6 +11,7 @@ from learning.keeping import keep
 from learning.material import Examples, examples, named
 from learning.precision import FASTEST, fastest
 from learning.recipes import RECIPES, Recipe
+from learning.teacher import taught
 from learning.trainer import Order, Say, Trainer
 
 HELD_SHARE = 0.035
@@ -26,6 +27,7 @@ def learn(order: Order, say: Say) -> None:
     recipe = _recipe(order)
     _check_out(order)
     train, held = _examples(order, recipe, say)
+    train = taught(train, order.teacher)
     recipe = replace(recipe, labels=train.labels)
     run = Trainer.prepare(order, recipe, train, held)
     run.fit(say)
@@ -35,7 +37,7 @@ def learn(order: Order, say: Say) -> None:
 def _recipe(order: Order) -> Recipe:
     recipe = RECIPES[order.recipe]
     if order.start is not None:
-        recipe = recipe.refined()
+        recipe = recipe.resumed()
     precision = order.precision or recipe.precision
     return replace(
         recipe,

@@ -13,7 +13,6 @@ from edgeemo.types import Picture
 from labelled import ferplus
 from labelled.dataset import Faces, relabel, truth_for
 from learning.batches import Targets, one_hot
-from learning.hearsay import usual_labels
 from learning.recipes import Recipe
 
 
@@ -42,16 +41,9 @@ def examples(faces: Faces, recipe: Recipe) -> Examples:
         if source == "votes":
             targets[head], truth[head] = _by_votes(faces, labels)
         else:
-            targets[head] = _by_labels(faces, labels, recipe)
+            targets[head] = one_hot(faces.labels, len(labels)).smoothed(recipe.smoothing)
             truth[head] = faces.labels
     return Examples(faces.stack(recipe.size, recipe.channels), labels, targets, truth)
-
-
-def _by_labels(faces: Faces, labels: tuple[str, ...], recipe: Recipe) -> Targets:
-    given = one_hot(faces.labels, len(labels))
-    if recipe.hearsay and faces.votes is not None:
-        return given.blended(usual_labels(faces.votes, given.shares, given.weights), recipe.hearsay)
-    return given.smoothed(recipe.smoothing)
 
 
 def _by_votes(faces: Faces, labels: tuple[str, ...]) -> tuple[Targets, NDArray[np.int64]]:

@@ -11,6 +11,9 @@ from typing import Any
 
 import keras
 
+Size = tuple[int | None, int | None]
+"""(width, height) in pixels; None for any."""
+
 WIDTHS = (32, 96, 192)
 """Channels at 24x24, 12x12 and 6x6."""
 DEPTHS = (1, 2, 1)
@@ -64,7 +67,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
 
 def residual_network(
-    size: tuple[int | None, int | None],
+    size: Size,
     channels: int,
     heads: Mapping[str, int],
     *,

@@ -10,9 +10,8 @@ import keras
 
 from labelled.dataset import FER2013
 from learning import articles
-from learning.articles import Size
 from learning.augment import Augmentation
-from learning.network import residual_network
+from learning.network import Size, residual_network
 from learning.patience import Patience
 from learning.precision import FASTEST
 from learning.training import Rate, cosine
@@ -51,8 +50,6 @@ class Recipe:
     mixup: float = 0.0
     smoothing: float = 0.0
     """Of labels; votes say themselves how sure they are."""
-    hearsay: float = 0.0
-    """Part of a label's certainty that goes to the labels that a picture with such votes usually has."""
     rate: Callable[[int, int], Rate] | None = None
     """From (all steps, steps an epoch) to a learning rate by step; None leaves the optimizer's."""
     average: float = 0.0
@@ -67,10 +64,9 @@ class Recipe:
                 return round(self.size[0] * share), round(self.size[1] * share)
         return self.size
 
-    def refined(self) -> Recipe:
-        """For a network that has learned already: faces at full size, gently changed, by their own labels."""
-        gentle = self.finish[1] if self.finish is not None else self.augmentation
-        return replace(self, growth=(), augmentation=gentle, hearsay=0.0)
+    def resumed(self) -> Recipe:
+        """For a network that has learned already: without the smallest pictures, and sooner at full size."""
+        return replace(self, growth=tuple((until / 2, share) for until, share in self.growth[-1:]))
 
     def augmentation_at(self, epoch: int) -> Augmentation:
         """The changes to pictures in an epoch, counted from 0."""
@@ -138,7 +134,6 @@ EDGEEMO = Recipe(
     batch=128,
     augmentation=HAAR_JITTER,
     finish=(0.85, GENTLE),
-    hearsay=0.5,
     rate=_cosine,
     average=0.999,
     precision=FASTEST,
@@ -159,7 +154,6 @@ FOLDERS = replace(
     heads={"emotion": "labels"},
     labels=None,
     smoothing=0.05,
-    hearsay=0.0,
 )
 
 SIX_CLASS = Recipe(

@@ -13,11 +13,11 @@ from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar
 
 
-def begin_with(path: Path, model: keras.Model, labels: Sequence[str]) -> list[str]:
+def begin_with(path: Path, model: keras.Model, labels: Sequence[str]) -> str:
     """Give a new network the weights of a trained one: the trunk, and the labels that a head of both knows.
 
     `model` and the Keras 3 file at `path` have outputs by head; `labels` are the new network's. Returns
-    `head label` for each that was carried over.
+    what was carried over, for people to read.
 
     Raises:
         EdgeemoError: the file is no Keras 3 network, has no description beside it, or another shape.
@@ -35,7 +35,9 @@ def begin_with(path: Path, model: keras.Model, labels: Sequence[str]) -> list[st
     heads = sorted(model.output.keys() & trained.output.keys())
     for head in heads:
         _carry(trained.get_layer(head), model.get_layer(head), common)
-    return [f"{head} {labels[place]}" for head in heads for place, _ in common]
+    if not heads or not common:
+        return "trunk"
+    return f"trunk, {' and '.join(heads)} ({', '.join(labels[place] for place, _ in common)})"
 
 
 def _carry(old: keras.layers.Dense, new: keras.layers.Dense, common: list[tuple[int, int]]) -> None:

@@ -17,15 +17,13 @@ from edgeemo.preprocess import normalize
 from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
 from learning import plots
-from learning.articles import Size
 from learning.batches import Batches, Drill, Float
 from learning.checkpoint import Checkpoint
 from learning.material import Examples
-from learning.network import one_head, plain
+from learning.network import Size, one_head, plain
 from learning.patience import Watch
 from learning.recipes import Recipe
 from learning.start import begin_with
-from learning.teacher import teacher_of
 from learning.training import Average, Log, Rate, Schedule, predict
 from measuring.metrics import best_temperature, calibration_error, figures, tempered
 
@@ -101,7 +99,7 @@ class Trainer:
             say(f"going on after epoch {done}")
         elif self.order.start is not None:
             carried = begin_with(self.order.start, self.model, self.recipe.labels or ())
-            say(f"starting from {self.order.start}: trunk, {', '.join(carried) or 'no label'}")
+            say(f"starting from {self.order.start}: {carried}")
         watching = [self.watch] if self.watch else []
         callbacks = [
             Schedule(self.batches, self._rate()),
@@ -173,6 +171,9 @@ class Trainer:
             "batch": self.batches.batch,
             "seed": self.order.seed,
             **({"start": self.order.start.name} if self.order.start else {}),
+            **(
+                {"teachers": [run.name for run in self.order.teacher]} if self.order.teacher else {}
+            ),
             "precision": self.recipe.precision,
             "keras": keras.__version__,
         }
@@ -224,5 +225,4 @@ def _drill(order: Order, recipe: Recipe) -> Drill:
         normalize=to_inputs(recipe),
         size_at=recipe.size_at,
         mixup=recipe.mixup,
-        teacher=teacher_of(order.teacher, tuple(recipe.heads)) if order.teacher else None,
     )
