@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorF
 PATH = click.Path(path_type=Path)
 TEST = "PublicTest"
 SECOND_RATE = 0.5
-SECOND_EPOCHS = 66
+SECOND_EPOCHS = 60
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Plan:
 @click.option("--out", type=PATH, default=Path("models"), show_default=True)
 @click.option("--teacher", type=PATH, multiple=True, help="A finished run to learn from.")
 @click.option(
-    "--epochs", type=click.IntRange(1), help="Of each run, instead of the recipe's 90 and of 66."
+    "--epochs", type=click.IntRange(1), help="Of each run, instead of the recipe's 90 and of 60."
 )
 @click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]))
 @click.option("--verify-python", "pythons", type=PATH, multiple=True, help="As convert.py has it.")
