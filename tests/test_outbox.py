@@ -270,6 +270,31 @@ def test_outbox_goes_on_whatever_lies_in_its_place(tmp_path: Path, content: byte
     assert numbers(outbox) == [1, 2]
 
 
+@pytest.mark.parametrize("junk", [b"\x80", b"|", b"(", bytes(20)])
+def test_outbox_takes_events_over_when_the_layout_is_damaged(tmp_path: Path, junk: bytes) -> None:
+    """Its header is whole, but the words that say what columns it has are not: only those are lost."""
+    path = tmp_path / "outbox"
+    checkpointed(path, 60)
+    damaged = path.read_bytes()
+    at = damaged.index(b"unix_s")
+    path.write_bytes(damaged[:at] + junk + damaged[at + len(junk) :])
+    outbox = an_outbox(path)
+    fill(outbox, range(61, 62))
+    assert numbers(outbox) == list(range(1, 62))
+
+
+def test_outbox_takes_events_over_from_a_file_of_an_unknown_format(tmp_path: Path) -> None:
+    """A number in the header that no SQLite writes (file format, section 1.3.9: 1 to 4)."""
+    path = tmp_path / "outbox"
+    checkpointed(path, 60)
+    with path.open("r+b") as file:
+        file.seek(44)
+        file.write((5).to_bytes(4, "big"))
+    outbox = an_outbox(path)
+    fill(outbox, range(61, 62))
+    assert numbers(outbox) == list(range(1, 62))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     offset=st.floats(0, 1),

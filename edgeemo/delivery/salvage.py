@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAGE_BYTES = 4096
-MAGIC = b"SQLite format 3\0"
 SIZE_IN_PAGES = slice(28, 32)
 """Where the header holds the size of the file, a big-endian number of pages."""
 
@@ -23,6 +22,7 @@ COMPANIONS = ("", "-wal", "-shm")
 LARGEST_GAP = 1_000_000
 """Positions that are tried one by one between two that could be read."""
 
+COLUMNS = ("position", "topic", "payload", "crc", "boot", "uptime_s", "unix_s")
 Row = tuple[int, str, str, int, str, float, float | None]
 
 
@@ -45,16 +45,24 @@ def check(connection: sqlite3.Connection, version: int) -> None:
     Raises:
         sqlite3.DatabaseError: it is damaged, or of a version we do not know.
     """
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found not in (0, version):
-        raise DamagedError(f"made by another version ({found})")
     try:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found not in (0, version):
+            raise DamagedError(f"made by another version ({found})")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        names = tuple(column[1] for column in connection.execute("PRAGMA table_info(event)"))
     except UnicodeDecodeError as error:
         # The verdict quotes names from the file, whatever became of them.
         raise DamagedError("its names are no text") from error
+    except sqlite3.OperationalError as error:
+        # Nothing is wrong with the statements, so it is the file: of a format that no SQLite has written, say.
+        if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            raise DamagedError(str(error)) from error
+        raise
     if verdict != "ok":
         raise DamagedError(verdict)
+    if found and names != COLUMNS:
+        raise DamagedError(f"its columns are {', '.join(names) or 'gone'}")
 
 
 def checksum(payload: str) -> int:
@@ -81,26 +89,37 @@ def take_over(damaged: Path, fresh: sqlite3.Connection, fresh_path: Path) -> int
     """
     copy = damaged.with_name(damaged.name + ".copy")
     try:
-        for suffix in COMPANIONS[:2]:
-            part = damaged.with_name(damaged.name + suffix)
-            if part.exists():
-                shutil.copyfile(part, copy.with_name(copy.name + suffix))
-        _mend_first_page(copy, fresh, fresh_path)
-        rows = [row for row in _read(copy).values() if _is_sound(row)]
+        _copy(damaged, copy)
+        rows = _sound_rows(copy)
+        if not rows:
+            _remove(copy)
+            _copy(damaged, copy)
+            _mend_first_page(copy, fresh, fresh_path)
+            rows = _sound_rows(copy)
     finally:
-        for suffix in COMPANIONS:
-            copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+        _remove(copy)
     fresh.execute("BEGIN IMMEDIATE")
     fresh.executemany("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     fresh.execute("COMMIT")
     return len(rows)
 
 
+def _copy(damaged: Path, copy: Path) -> None:
+    """The file and its log; the log's index is made anew."""
+    for suffix in COMPANIONS[:2]:
+        part = damaged.with_name(damaged.name + suffix)
+        if part.exists():
+            shutil.copyfile(part, copy.with_name(copy.name + suffix))
+
+
+def _remove(copy: Path) -> None:
+    for suffix in COMPANIONS:
+        copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+
+
 def _mend_first_page(copy: Path, fresh: sqlite3.Connection, fresh_path: Path) -> None:
-    """Give a file that has lost its header the first page of a new outbox."""
+    """Give a file the first page of a new outbox, with the header and the table's layout."""
     with copy.open("r+b") as file:
-        if file.read(len(MAGIC)) == MAGIC:
-            return
         fresh.execute(
             "PRAGMA wal_checkpoint(TRUNCATE)"
         )  # the new page into the file, not only its log
@@ -109,6 +128,10 @@ def _mend_first_page(copy: Path, fresh: sqlite3.Connection, fresh_path: Path) ->
         page[SIZE_IN_PAGES] = pages.to_bytes(4, "big")
         file.seek(0)
         file.write(page)
+
+
+def _sound_rows(path: Path) -> list[Row]:
+    return [row for row in _read(path).values() if _is_sound(row)]
 
 
 def _read(path: Path) -> dict[int, Row]:
@@ -129,8 +152,8 @@ def _read(path: Path) -> dict[int, Row]:
 def _select(connection: sqlite3.Connection, clause: str, *values: int) -> Iterator[Row]:
     """The rows up to the first that can't be read."""
     try:
-        yield from connection.execute(f"SELECT * FROM event {clause}", values)  # noqa: S608  # literals
-    except sqlite3.DatabaseError:
+        yield from connection.execute(f"SELECT {', '.join(COLUMNS)} FROM event {clause}", values)  # noqa: S608  # literals
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # names of columns may be damaged too
         return
 
 
