@@ -84,9 +84,11 @@ def test_recipe_ends_with_gentler_changes() -> None:
 
 def test_recipe_of_a_network_that_has_learned_skips_the_smallest_pictures() -> None:
     """It is at full size twice as soon as from five sixths; a recipe of one size keeps it."""
-    recipe = replace(RECIPES["edgeemo"], epochs=20, growth=((0.45, 2 / 3), (0.7, 5 / 6))).resumed()
+    recipe = replace(
+        RECIPES["edgeemo"], epochs=20, growth=((0.45, 2 / 3), (0.7, 5 / 6))
+    ).with_head_start()
     assert [recipe.size_at(epoch) for epoch in range(20)] == [(40, 40)] * 7 + [(48, 48)] * 13
-    assert RECIPES["rgb"].resumed() == RECIPES["rgb"]
+    assert RECIPES["rgb"].with_head_start() == RECIPES["rgb"]
 
 
 @pytest.mark.parametrize(

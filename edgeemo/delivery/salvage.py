@@ -23,6 +23,8 @@ LARGEST_GAP = 1_000_000
 """Positions that are tried one by one between two that could be read."""
 
 COLUMNS = ("position", "topic", "payload", "crc", "boot", "uptime_s", "unix_s")
+"""Of the table, in the order in which the outbox makes them."""
+
 Row = tuple[int, str, str, int, str, float, float | None]
 
 

@@ -37,7 +37,7 @@ def learn(order: Order, say: Say) -> None:
 def _recipe(order: Order) -> Recipe:
     recipe = RECIPES[order.recipe]
     if order.start is not None:
-        recipe = recipe.resumed()
+        recipe = recipe.with_head_start()
     precision = order.precision or recipe.precision
     return replace(
         recipe,

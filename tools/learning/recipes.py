@@ -64,7 +64,7 @@ class Recipe:
                 return round(self.size[0] * share), round(self.size[1] * share)
         return self.size
 
-    def resumed(self) -> Recipe:
+    def with_head_start(self) -> Recipe:
         """For a network that has learned already: without the smallest pictures, and sooner at full size."""
         return replace(self, growth=tuple((until / 2, share) for until, share in self.growth[-1:]))
 

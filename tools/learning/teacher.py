@@ -13,18 +13,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeemo.errors import InputError
 from edgeemo.preprocess import as_planes, fit, normalize
 from edgeemo.sidecar import Sidecar
 from edgeemo.types import Picture
+from learning.batches import Float
 from learning.material import Examples
 
 TRUST = 0.5
 """Part of a target that is the teachers' answer; the rest is what the data say."""
-
-Float = NDArray[np.float32]
 
 
 def taught(train: Examples, runs: Sequence[Path]) -> Examples:
