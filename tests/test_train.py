@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -105,6 +107,25 @@ def test_train_does_not_overwrite_a_run(faces: Path, tmp_path: Path) -> None:
         learn(order(faces, tmp_path), silent)
 
 
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])
+def test_train_says_that_a_checkpoint_is_damaged(
+    content: bytes, faces: Path, tmp_path: Path
+) -> None:
+    """Going on with what is none names the file and the way out, before anything is read or learned."""
+    (tmp_path / "checkpoint.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: not a run's checkpoint: delete it"):
+        learn(order(faces, tmp_path, resume=True), silent)
+
+
+def test_train_says_that_a_checkpoint_is_another_networks(
+    faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """A run can't be gone on with by another recipe."""
+    run = shutil.copytree(whole, tmp_path / "run")
+    with pytest.raises(InputError, match=r"checkpoint\.npz: of another network"):
+        learn(order(faces, run, recipe="folders", resume=True), silent)
+
+
 def test_train_asks_for_the_votes_that_it_needs(faces: Path, tmp_path: Path) -> None:
     """The recipe for both heads can't do without FER+."""
     short = Order(recipe="edgeemo", data=faces / "fer.csv", out=tmp_path)
@@ -168,6 +189,20 @@ def test_train_learns_from_a_finished_run(faces: Path, whole: Path, tmp_path: Pa
     learn(order(faces, tmp_path, teacher=(whole,)), silent)
     assert not np.allclose(weights(tmp_path)[0], weights(whole)[0], atol=2e-3)
     assert Sidecar.beside(tmp_path / "emotion.keras").provenance["teachers"] == [whole.name]
+
+
+def test_train_asks_no_teacher_where_nothing_is_left_to_learn(
+    faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """A run that is over writes its files anew, also when the teacher's are gone."""
+    teacher = shutil.copytree(whole, tmp_path / "teacher")
+    taught = order(faces, tmp_path / "run", epochs=1, teacher=(teacher,))
+    learn(taught, silent)
+    first = weights(taught.out)
+    (taught.out / "emotion.keras").unlink()
+    shutil.rmtree(teacher)
+    learn(replace(taught, resume=True), silent)
+    assert all(np.array_equal(a, b) for a, b in zip(first, weights(taught.out), strict=True))
 
 
 def test_train_asks_a_teacher_of_another_size(faces: Path, whole: Path, tmp_path: Path) -> None:

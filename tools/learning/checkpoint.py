@@ -7,6 +7,7 @@ the one after.
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,26 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeemo.errors import InputError
 from learning.training import Average, Weights
+
+FILE = "checkpoint.npz"
+"""Its name in the folder of a run."""
+
+
+def epochs_done(path: Path) -> int:
+    """The whole epochs that a checkpoint holds; 0 where there is none.
+
+    Raises:
+        InputError: the file is no checkpoint.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with np.load(path) as state:
+            return int(state["epoch"])
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a run's checkpoint: delete it to begin anew") from error
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
@@ -33,13 +53,22 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
         save(self.path, state)
 
     def restore(self, model: keras.Model) -> int:
-        """Bring model, optimizer and average back; returns the number of epochs that are done."""
+        """Bring model, optimizer and average back; returns the number of epochs that are done.
+
+        Raises:
+            InputError: the checkpoint is another network's.
+        """
         with np.load(self.path) as state:
             model.optimizer.build(model.trainable_variables)
-            model.set_weights(read(state, "variable"))
-            stored = read(state, "optimizer")
-            for variable, value in zip(model.optimizer.variables, stored, strict=True):
-                variable.assign(value)
+            try:
+                model.set_weights(read(state, "variable"))
+                stored = read(state, "optimizer")
+                for variable, value in zip(model.optimizer.variables, stored, strict=True):
+                    variable.assign(value)
+            except ValueError as error:
+                raise InputError(
+                    f"{self.path}: of another network: go on with the recipe and the data that began the run"
+                ) from error
             self.average.weights = read(state, "average")
             self.average.updates = int(state["updates"])
             return int(state["epoch"])

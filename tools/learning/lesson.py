@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgeemo.errors import InputError
 from labelled.dataset import Faces, load, without_copies
+from learning.checkpoint import FILE, epochs_done
 from learning.keeping import keep
 from learning.material import Examples, examples, named
 from learning.precision import FASTEST, fastest
@@ -26,8 +27,10 @@ def learn(order: Order, say: Say) -> None:
     """
     recipe = _recipe(order)
     _check_out(order)
+    done = epochs_done(order.out / FILE)
     train, held = _examples(order, recipe, say)
-    train = taught(train, order.teacher)
+    if done < recipe.epochs:
+        train = taught(train, order.teacher)
     recipe = replace(recipe, labels=train.labels)
     run = Trainer.prepare(order, recipe, train, held)
     run.fit(say)
@@ -51,7 +54,7 @@ def _recipe(order: Order) -> Recipe:
 
 def _check_out(order: Order) -> None:
     order.out.mkdir(parents=True, exist_ok=True)
-    if (order.out / "checkpoint.npz").exists() and not order.resume:
+    if (order.out / FILE).exists() and not order.resume:
         raise InputError(f"{order.out} holds a run already: --resume goes on with it")
 
 

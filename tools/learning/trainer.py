@@ -18,7 +18,7 @@ from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
 from learning import plots
 from learning.batches import Batches, Drill, Float
-from learning.checkpoint import Checkpoint
+from learning.checkpoint import FILE, Checkpoint
 from learning.material import Examples
 from learning.network import Size, one_head, plain
 from learning.patience import Watch
@@ -87,7 +87,7 @@ class Trainer:
             model,
             batches,
             log,
-            Checkpoint(order.out / "checkpoint.npz", average),
+            Checkpoint(order.out / FILE, average),
             watch,
         )
 
