@@ -117,6 +117,19 @@ def test_train_says_that_a_checkpoint_is_damaged(
         learn(order(faces, tmp_path, resume=True), silent)
 
 
+def test_train_says_that_the_weights_of_a_checkpoint_are_damaged(
+    faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """What is damaged behind a sound table of contents is found as well."""
+    run = shutil.copytree(whole, tmp_path / "run")
+    file = run / "checkpoint.npz"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"checkpoint\.npz: not a run's checkpoint: delete it"):
+        learn(order(faces, run, resume=True), silent)
+
+
 def test_train_says_that_a_checkpoint_is_another_networks(
     faces: Path, whole: Path, tmp_path: Path
 ) -> None:

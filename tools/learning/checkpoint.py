@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,12 @@ def epochs_done(path: Path) -> int:
     """The whole epochs that a checkpoint holds; 0 where there is none.
 
     Raises:
-        InputError: the file is no checkpoint.
+        InputError: the file is damaged, or no checkpoint.
     """
     if not path.exists():
         return 0
-    try:
-        with np.load(path) as state:
-            return int(state["epoch"])
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a run's checkpoint: delete it to begin anew") from error
+    with opened(path) as state:
+        return int(state["epoch"])
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
@@ -56,22 +55,23 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
         """Bring model, optimizer and average back; returns the number of epochs that are done.
 
         Raises:
-            InputError: the checkpoint is another network's.
+            InputError: the checkpoint is damaged, or another network's.
         """
-        with np.load(self.path) as state:
-            model.optimizer.build(model.trainable_variables)
-            try:
-                model.set_weights(read(state, "variable"))
-                stored = read(state, "optimizer")
-                for variable, value in zip(model.optimizer.variables, stored, strict=True):
-                    variable.assign(value)
-            except ValueError as error:
-                raise InputError(
-                    f"{self.path}: of another network: go on with the recipe and the data that began the run"
-                ) from error
+        with opened(self.path) as state:
+            weights, stored = read(state, "variable"), read(state, "optimizer")
             self.average.weights = read(state, "average")
             self.average.updates = int(state["updates"])
-            return int(state["epoch"])
+            epoch = int(state["epoch"])
+        model.optimizer.build(model.trainable_variables)
+        try:
+            model.set_weights(weights)
+            for variable, value in zip(model.optimizer.variables, stored, strict=True):
+                variable.assign(value)
+        except ValueError as error:
+            raise InputError(
+                f"{self.path}: of another network: go on with the recipe and the data that began the run"
+            ) from error
+        return epoch
 
 
 def save(path: Path, arrays: dict[str, Any]) -> None:
@@ -84,6 +84,20 @@ def save(path: Path, arrays: dict[str, Any]) -> None:
     unfinished.replace(path)
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """What `save` wrote, by name.
+
+    Raises:
+        InputError: the file is damaged, or something else.
+    """
+    try:
+        with np.load(path) as state:
+            yield state
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a run's checkpoint: delete it to begin anew") from error
+
+
 def _numpy(variable: Any) -> NDArray[Any]:
     return np.array(keras.ops.convert_to_numpy(variable))
 
@@ -93,5 +107,5 @@ def _named(kind: str, arrays: Weights) -> dict[str, NDArray[Any]]:
 
 
 def read(state: Any, kind: str) -> Weights:
-    """The arrays of one kind from a checkpoint, in order."""
+    """The arrays of one kind from what `opened` gives, in order."""
     return [state[name] for name in sorted(state.files) if name.startswith(kind)]

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from learning.checkpoint import read, save
+from learning.checkpoint import opened, read, save
 from learning.training import Log, Weights
 
 
@@ -74,5 +74,5 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
 
     def weights(self) -> Weights:
         """Those of the best epoch."""
-        with np.load(self.best) as state:
+        with opened(self.best) as state:
             return read(state, "average")
