@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -31,16 +32,19 @@ def test_load_puts_folders_of_one_emotion_together(tmp_path: Path) -> None:
 
 
 def test_load_lists_every_fault_of_a_folder(tmp_path: Path) -> None:
-    """A broken picture, an empty one and an empty label do not end the reading."""
+    """A broken picture, an empty one, one that is gone and an empty label do not end the reading."""
     toyfaces.folders(tmp_path, 1, ("happy",))
     (tmp_path / "happy" / "broken.png").write_bytes(b"no picture at all")
     (tmp_path / "happy" / "empty.jpg").write_bytes(b"")
+    (tmp_path / "happy" / "folder.png").mkdir()
+    (tmp_path / "happy" / "gone.png").symlink_to("nowhere.png")
     (tmp_path / "sad").mkdir()
     faces = load(tmp_path)
     assert len(faces) == 1
     assert faces.problems == (
         f"{tmp_path}/happy/broken.png: not a readable picture",
         f"{tmp_path}/happy/empty.jpg: not a readable picture",
+        f"{tmp_path}/happy/gone.png: not a readable picture",
         f"{tmp_path}/sad: no picture of this label",
     )
 
@@ -93,6 +97,7 @@ def test_load_lists_every_fault_of_a_csv(tmp_path: Path) -> None:
         "1,1 2 3,Training",
         "1," + good[:-1] + "300,Training",
         "1",
+        "1," + good[:-1] + "9" * 20 + ",Training",
     ]
     path = tmp_path / "fer.csv"
     path.write_text("\n".join(lines))
@@ -104,8 +109,32 @@ def test_load_lists_every_fault_of_a_csv(tmp_path: Path) -> None:
         "row 8: 3 pixels are no square picture",
         "row 9: pixels must be 0 to 255",
         "row 10: emotion and pixels must be whole numbers",
+        "row 11: emotion and pixels must be whole numbers",
         "no picture of neutral",
     ]
+
+
+def test_load_takes_large_pictures_from_a_csv(tmp_path: Path) -> None:
+    """A row is as long as its picture wants it to be."""
+    path = tmp_path / "large.csv"
+    path.write_text("emotion,pixels\n3," + " ".join(["200"] * 192 * 192))
+    assert load(path).pictures[0].shape == (192, 192)
+
+
+@pytest.mark.parametrize(
+    ("usages", "said"),
+    [
+        (("Training", "PublicTest"), "no split Test; there are PublicTest, Training"),
+        (("", ""), "has no column Usage, so no split Test to take"),
+    ],
+)
+def test_load_refuses_a_split_that_is_not_there(
+    tmp_path: Path, usages: tuple[str, str], said: str
+) -> None:
+    """A slip in its name never means all faces, or a riddle."""
+    path = toyfaces.kaggle(tmp_path / "fer.csv", [("happy", usage) for usage in usages])
+    with pytest.raises(InputError, match=said):
+        load(path, usage="Test")
 
 
 def test_load_matches_votes_by_path(tmp_path: Path) -> None:
@@ -136,16 +165,17 @@ def test_load_refuses_votes_for_other_pictures(tmp_path: Path) -> None:
 
 
 def test_relabel_merges_and_reorders(tmp_path: Path) -> None:
-    """Disgust becomes anger; the order is the wanted one; what has no place is left out and said."""
+    """Disgust becomes anger; the order is the wanted one; what has no place, or no picture, is said."""
     faces = load(toyfaces.folders(tmp_path, 2, ("angry", "disgust", "fear")))
     merged = relabel(faces, ("fear", "angry"), {"disgust": "angry"})
     assert merged.names == ("fear", "angry")
     assert merged.labels.tolist() == [1, 1, 1, 1, 0, 0]
-    few = relabel(faces, ("fear",))
+    few = relabel(faces, ("fear", "happy"))
     assert len(few) == 2
     assert few.problems == (
         "2 pictures of angry left out: no such label",
         "2 pictures of disgust left out: no such label",
+        "no picture of happy",
     )
 
 
@@ -165,6 +195,15 @@ def test_split_holds_a_share_of_every_label(tmp_path: Path) -> None:
     assert sorted(rest.keys + held.keys) == sorted(faces.keys)
     assert faces.split(0.3, seed=5)[1].keys == held.keys
     assert faces.split(0.3, seed=6)[1].keys != held.keys
+
+
+@pytest.mark.parametrize(("pictures", "held"), [(1, 0), (2, 1), (12, 4), (50, 10), (400, 14)])
+def test_split_spares_what_few_pictures_there_are(pictures: int, held: int) -> None:
+    """Of a small label up to a third is held, so that there is something to judge by; never its only picture."""
+    blank = [np.zeros((8, 8), np.uint8)] * pictures
+    keys = tuple(map(str, range(pictures)))
+    faces = Faces(blank, np.zeros(pictures, np.int64), ("a",), keys)
+    assert len(faces.split(0.035, seed=1)[1]) == held
 
 
 def test_stack_brings_pictures_to_one_shape() -> None:
@@ -202,3 +241,13 @@ def test_keep_writes_faces_that_load_reads_back(tmp_path: Path) -> None:
     assert [again.names[i] for i in again.labels] == ["happy", "sad"]
     assert np.array_equal(again.pictures, faces.pictures)
     assert np.array_equal(again.votes, faces.votes)  # type: ignore[arg-type]  # both have votes
+
+
+def test_keep_replaces_what_an_earlier_run_kept(tmp_path: Path) -> None:
+    """No face of another choice stays behind; pictures of one name in two formats both go in."""
+    faces = load(toyfaces.folders(tmp_path / "faces", 2, ("happy",)))
+    keep(faces, tmp_path / "held")
+    renamed = replace(faces, keys=("happy/1.png", "happy/1.jpg"))
+    keep(renamed, tmp_path / "held")
+    kept = load(tmp_path / "held")
+    assert kept.keys == ("happy/happy/1.jpg.png", "happy/happy/1.png")

@@ -22,6 +22,8 @@ from labelled.ferplus import COLUMNS
 # What goes with reading faces, so that one import is enough.
 __all__ = ["FER2013", "Faces", "canonical", "load", "relabel", "truth_for", "without_copies"]
 
+LONGEST_FIELD = 2**31 - 1
+"""Characters of a csv's field; the default is too short for the pixels of a 192x192 picture."""
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"}
 
 
@@ -48,10 +50,19 @@ def load(
     if ferplus is not None:
         faces = _with_votes(faces, ferplus)
     if usage is not None:
-        faces = faces.of_usage(usage)
+        faces = _of_split(faces, usage, path)
     if not len(faces):
         raise InputError(f"{path}: no usable picture; " + "; ".join(faces.problems[:3]))
     return faces
+
+
+def _of_split(faces: Faces, usage: str, path: Path) -> Faces:
+    splits = sorted(set(filter(None, faces.usage)))
+    if not splits:
+        raise InputError(f"{path}: has no column Usage, so no split {usage} to take")
+    if usage not in splits:
+        raise InputError(f"{path}: no split {usage}; there are {', '.join(splits)}")
+    return faces.of_usage(usage)
 
 
 def _load_folder(root: Path, color: bool, unlabelled: bool) -> Faces:
@@ -90,7 +101,8 @@ def _pictures_below(
     folder: Path, color: bool, problems: list[str]
 ) -> Iterator[tuple[Path, Picture]]:
     """The readable pictures of a folder by name; `problems` gets a line for each other one."""
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES):
+    named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+    for path in (p for p in named if not p.is_dir()):
         picture = _read_picture(path, color)
         if picture is None:
             problems.append(f"{path}: not a readable picture")
@@ -100,7 +112,10 @@ def _pictures_below(
 
 def _read_picture(path: Path, color: bool) -> Picture | None:
     # From bytes: imread can't tell a missing file from a broken one and warns on stderr.
-    content = np.frombuffer(path.read_bytes(), np.uint8)
+    try:
+        content = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError:
+        return None
     if not content.size:
         return None
     mode = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
@@ -110,6 +125,7 @@ def _read_picture(path: Path, color: bool) -> Picture | None:
 
 def _rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
     """The rows of a csv by column name; one line of error when it is not what it should be."""
+    csv.field_size_limit(LONGEST_FIELD)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -152,7 +168,7 @@ def _parse_row(row: dict[str, str]) -> tuple[int, Picture] | str:
     try:
         label = int(row["emotion"])
         values = np.array(row["pixels"].split(), np.int64)
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError):
         return "emotion and pixels must be whole numbers"
     side = round(len(values) ** 0.5)
     if not 0 <= label < len(FER2013):

@@ -14,6 +14,9 @@ from edgeemo.types import Picture
 FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """FER2013's labels, in the order of its numbers."""
 
+FEW = 10
+"""Pictures of a label that judge something at least, where there are enough to spare them."""
+
 SYNONYMS = {
     "anger": "angry", "disgusted": "disgust", "fearful": "fear", "afraid": "fear",
     "happiness": "happy", "sadness": "sad", "surprised": "surprise", "suprise": "surprise",
@@ -70,12 +73,16 @@ class Faces:
         return np.stack(shaped) if shaped else np.empty((0, size[1], size[0], channels), np.uint8)
 
     def split(self, share: float, seed: int) -> tuple[Faces, Faces]:
-        """(the rest, a random `share` of every label, but one picture at least)."""
+        """(the rest, a random `share` of every label).
+
+        Of a label with few pictures more is taken: a third, up to `FEW`; but never its only one.
+        """
         random = np.random.default_rng(seed)
         held: list[np.int64] = []
         for label in range(len(self.names)):
             members = random.permutation(np.flatnonzero(self.labels == label))
-            held.extend(members[: max(1, round(share * len(members)))])
+            few = max(1, min(FEW, len(members) // 3))
+            held.extend(members[: max(few, round(share * len(members)))][: len(members) - 1])
         apart = np.zeros(len(self), bool)
         apart[held] = True
         return self.pick(np.flatnonzero(~apart)), self.pick(np.flatnonzero(apart))
@@ -103,16 +110,16 @@ def relabel(
     """The faces under the names `labels`, in that order, after renaming by `merge` (old -> new).
 
     Without `labels` the names that are left keep their order. Faces of any other label are left
-    out, which `problems` then says.
+    out, and labels may be left without a picture: `problems` says both.
     """
     renamed = [(merge or {}).get(name, name) for name in faces.names]
     wanted = tuple(dict.fromkeys(renamed)) if labels is None else tuple(labels)
     placed = truth_for(wanted, renamed, faces.labels)
     lost = [f"{n} pictures of {name} left out: no such label" for name, n in _lost(faces, placed)]
+    absent = [f"no picture of {name}" for name in wanted if name not in renamed]
+    problems = (*faces.problems, *lost, *absent)
     known = faces.pick(np.flatnonzero(placed >= 0))
-    return replace(
-        known, labels=placed[placed >= 0], names=wanted, problems=(*faces.problems, *lost)
-    )
+    return replace(known, labels=placed[placed >= 0], names=wanted, problems=problems)
 
 
 def _lost(faces: Faces, placed: NDArray[np.int64]) -> Iterator[tuple[str, int]]:
