@@ -21,7 +21,8 @@ from converting.comparison import OUTPUT, better_order, compare, layer_errors  #
 from converting.operators import Operator, float_tensors, operators, too_new  # noqa: E402
 from converting.quantize import to_float, to_int8  # noqa: E402
 from converting.verify import Int8Model, verify  # noqa: E402
-from networks.floatnetwork import FloatNetwork, are_probabilities, of_keras  # noqa: E402
+from networks.description import are_probabilities  # noqa: E402
+from networks.floatnetwork import FloatNetwork, of_keras  # noqa: E402
 from networks.refusal import RuntimeMismatchError, UnsupportedLayerError  # noqa: E402
 
 

@@ -22,6 +22,8 @@ from edgeemo.sidecar import Sidecar
 from labelled.dataset import FER2013
 from learning.lesson import learn
 from learning.trainer import Order
+from learning.training import DivergedError
+from networks.refusal import LabelsError, WriteError
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "train.py"
@@ -95,9 +97,18 @@ def test_train_goes_on_after_a_kill_as_if_nothing_had_been(
         assert any("Epoch 2/3" in line for line in run.stdout), "it ended before its second epoch"
         run.send_signal(signal.SIGKILL)
     assert not (tmp_path / "emotion.keras").exists()
-    learn(order(faces, tmp_path, resume=True), silent)
+    said: list[str] = []
+    learn(order(faces, tmp_path, resume=True), said.append)
+    assert "going on after epoch 1" in said
     for ours, theirs in zip(weights(tmp_path), weights(whole), strict=True):
         assert ours == pytest.approx(theirs, abs=2e-3)
+
+
+def test_train_goes_on_with_the_same_faces_only(faces: Path, whole: Path, tmp_path: Path) -> None:
+    """With another seed it would learn from faces that it had held back."""
+    run = shutil.copytree(whole, tmp_path / "run")
+    with pytest.raises(InputError, match=r"checkpoint\.npz: of other faces: go on with the --data"):
+        learn(order(faces, run, resume=True, seed=2), silent)
 
 
 def test_train_does_not_overwrite_a_run(faces: Path, tmp_path: Path) -> None:
@@ -111,7 +122,7 @@ def test_train_does_not_overwrite_a_run(faces: Path, tmp_path: Path) -> None:
 def test_train_says_that_a_checkpoint_is_damaged(
     content: bytes, faces: Path, tmp_path: Path
 ) -> None:
-    """Going on with what is none names the file and the way out, before anything is read or learned."""
+    """Going on with what is none names the file and the way out, before anything is learned."""
     (tmp_path / "checkpoint.npz").write_bytes(content)
     with pytest.raises(InputError, match=r"checkpoint\.npz: not a run's checkpoint: delete it"):
         learn(order(faces, tmp_path, resume=True), silent)
@@ -285,10 +296,53 @@ def test_train_refuses_to_start_from_anything_else(
         learn(order(faces, tmp_path, start=whole / name), silent)
 
 
-def test_train_refuses_a_teacher_without_networks(faces: Path, tmp_path: Path) -> None:
-    """A folder that is no finished run is named."""
-    with pytest.raises(InputError, match=r"no emotion or fer2013.keras: is the run finished\?"):
-        learn(order(faces, tmp_path / "out", teacher=(tmp_path,)), silent)
+def test_train_refuses_a_teacher_without_networks(faces: Path, whole: Path, tmp_path: Path) -> None:
+    """A folder that is no finished run is named, before a run that could teach is asked."""
+    with pytest.raises(InputError, match=r"no network.keras: is the run finished\?"):
+        learn(order(faces, tmp_path / "out", teacher=(whole, tmp_path)), silent)
+
+
+def test_train_does_not_lend_one_csvs_votes_to_another(faces: Path, tmp_path: Path) -> None:
+    """Votes go by the row: those of the training csv are not those of the one to watch."""
+    watched = toyfaces.kaggle(tmp_path / "held.csv", [("sad", "")] * 3, seed=5)
+    with pytest.raises(
+        InputError, match=r"its rows go with .*fer\.csv: give those of .* --held-ferplus"
+    ):
+        learn(order(faces, tmp_path / "run", held=watched), silent)
+
+
+def test_train_watches_a_csv_with_votes_of_its_own(faces: Path, tmp_path: Path) -> None:
+    """A second csv and its votes are what the run is judged by."""
+    watched = toyfaces.kaggle(tmp_path / "held.csv", [("sad", "")] * 3, seed=5)
+    votes = toyfaces.votes(tmp_path / "held-votes.csv", [("", {"sadness": 9})] * 3)
+    said: list[str] = []
+    given = order(faces, tmp_path / "run", epochs=1, held=watched, held_ferplus=votes)
+    learn(given, said.append)
+    assert any(line.endswith("faces to learn from, 3 to watch") for line in said)
+    assert any("emotion.keras" in line and "on 3 held-out faces" in line for line in said)
+
+
+@pytest.mark.parametrize("label", ["fröhlich", "no_face", "__MACOSX"])
+def test_train_refuses_a_folder_that_can_be_no_label(tmp_path: Path, label: str) -> None:
+    """What no sidecar may hold is said before anything is written or learned."""
+    root = toyfaces.folders(tmp_path / "faces", 4, ("happy", "sad"))
+    (root / "sad").rename(root / label)
+    with pytest.raises(LabelsError, match=label.lower()):
+        learn(Order("folders", root, tmp_path / "run"), silent)
+    assert not (tmp_path / "run" / "held").exists()
+
+
+def test_train_says_where_it_can_not_write(faces: Path, tmp_path: Path) -> None:
+    """A file in the place of OUT is a user's mistake."""
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(WriteError, match=r"can't write .*run: File exists"):
+        learn(order(faces, tmp_path / "run"), silent)
+
+
+def test_train_ends_when_the_run_diverges(faces: Path, tmp_path: Path) -> None:
+    """At a rate that throws the weights beyond all bounds, the first epoch says so."""
+    with pytest.raises(DivergedError, match="epoch 1: the network's answers are no numbers"):
+        learn(order(faces, tmp_path, rate=1e30), silent)
 
 
 def test_train_says_a_users_mistake_in_one_line(tmp_path: Path) -> None:

@@ -203,10 +203,10 @@ def test_average_of_no_decay_is_the_weights() -> None:
 def test_checkpoint_brings_everything_back(tmp_path: Path) -> None:
     """Weights, optimizer and average after restoring are those that were saved, and training goes on the same."""
     first, average = tiny(), Average(0.9)
-    checkpoint = Checkpoint(tmp_path / "c.npz", average)
+    checkpoint = Checkpoint(tmp_path / "c.npz", average, "faces")
     train_once(first, callbacks=[average, checkpoint])
     second, copied = tiny(), Average(0.9)
-    assert Checkpoint(tmp_path / "c.npz", copied).restore(second) == 1
+    assert Checkpoint(tmp_path / "c.npz", copied, "faces").restore(second) == 1
     assert copied.updates == average.updates
     assert all(map(np.array_equal, copied.weights, average.weights))
     train_once(first)

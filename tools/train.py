@@ -39,7 +39,10 @@ NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--out", required=True, type=PATH, help="Folder for everything that the run makes.")
 @click.option("--ferplus", type=PATH, help="FER+ votes for the pictures.")
-@click.option("--held", type=PATH, help="Faces to watch; else 3.5 % of the training faces.")
+@click.option(
+    "--held", type=PATH, help="Faces to watch; else 3.5 % of each label, of few up to a third."
+)
+@click.option("--held-ferplus", type=PATH, help="FER+ votes for the faces to watch.")
 @click.option("--teacher", type=PATH, multiple=True, help="OUT of a finished run to learn from.")
 @click.option("--start", type=PATH, help="network.keras of a finished run to begin with.")
 @click.option(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import keras
 import tensorflow as tf
-from pydantic import ValidationError
 
 from converting.comparison import Comparison
 from converting.order import Order
 from converting.value_range import Range
 from edgeemo.sidecar import Accuracy, Sidecar, sha256
+from networks.description import describe
 from networks.floatnetwork import FloatNetwork
-from networks.refusal import LabelsError
-
-UNKNOWN_DIGEST = "0" * 64
 
 
 def draft(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
@@ -23,22 +20,17 @@ def draft(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
         LabelsError: one label stands twice, is reserved, or is none.
     """
     height, width, channels = network.shape
-    try:
-        return Sidecar(
-            name=order.name,
-            labels=order.labels,
-            width=width,
-            height=height,
-            channels=channels,
-            value_range=(value_range.low, value_range.high),
-            standardize=value_range.standardize,
-            margin=order.margin,
-            sha256=UNKNOWN_DIGEST,
-        )
-    except ValidationError as error:
-        # Size and channels were checked when the network was read, the margin on the command line.
-        first = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-        raise LabelsError(f"{', '.join(order.labels)}: {first}") from error
+    # Size and channels were checked when the network was read, the margin on the command line.
+    return describe(
+        order.labels,
+        name=order.name,
+        width=width,
+        height=height,
+        channels=channels,
+        value_range=(value_range.low, value_range.high),
+        standardize=value_range.standardize,
+        margin=order.margin,
+    )
 
 
 def finish(

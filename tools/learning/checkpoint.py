@@ -24,28 +24,24 @@ FILE = "checkpoint.npz"
 """Its name in the folder of a run."""
 
 
-def epochs_done(path: Path) -> int:
-    """The whole epochs that a checkpoint holds; 0 where there is none.
-
-    Raises:
-        InputError: the file is damaged, or no checkpoint.
-    """
-    if not path.exists():
-        return 0
-    with opened(path) as state:
-        return int(state["epoch"])
-
-
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Writes everything a run needs to go on, after every epoch."""
+    """Writes everything a run needs to go on, after every epoch.
 
-    def __init__(self, path: Path, average: Average) -> None:
+    `faces` stands for what is learned from and in which order: a run goes on with the same only, or
+    faces that were held back would be learned from after all.
+    """
+
+    def __init__(self, path: Path, average: Average, faces: str) -> None:
         super().__init__()
-        self.path, self.average = path, average
+        self.path, self.average, self.faces = path, average, faces
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Write it beside its place, then move it there."""
-        state: dict[str, Any] = {"epoch": epoch + 1, "updates": self.average.updates}
+        state: dict[str, Any] = {
+            "epoch": epoch + 1,
+            "updates": self.average.updates,
+            "faces": self.faces,
+        }
         state |= _named("variable", self.model.get_weights())
         state |= _named("optimizer", [_numpy(v) for v in self.model.optimizer.variables])
         state |= _named("average", self.average.weights)
@@ -55,13 +51,17 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
         """Bring model, optimizer and average back; returns the number of epochs that are done.
 
         Raises:
-            InputError: the checkpoint is damaged, or another network's.
+            InputError: the checkpoint is damaged, another network's, or of other faces.
         """
         with opened(self.path) as state:
             weights, stored = read(state, "variable"), read(state, "optimizer")
             self.average.weights = read(state, "average")
             self.average.updates = int(state["updates"])
-            epoch = int(state["epoch"])
+            epoch, faces = int(state["epoch"]), str(state["faces"])
+        if faces != self.faces:
+            raise InputError(
+                f"{self.path}: of other faces: go on with the --data, --held and --seed that began the run"
+            )
         model.optimizer.build(model.trainable_variables)
         try:
             model.set_weights(weights)

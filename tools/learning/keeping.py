@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import cv2
 
 from labelled.dataset import Faces
 from labelled.ferplus import COLUMNS
+from networks.refusal import WriteError
 
 
 def keep(faces: Faces, root: Path) -> None:
-    """Write root/LABEL/KEY.png for every face, and root.csv with the votes where there are any."""
+    """Write root/LABEL/KEY.png for every face, and root.csv with the votes where there are any.
+
+    They take the place of what an earlier call wrote there, so that never faces of two runs are mixed.
+
+    Raises:
+        OSError: the disk is full, or the folder can't be written.
+    """
     paths = [
         f"{faces.names[label]}/{_name(key)}"
         for label, key in zip(faces.labels, faces.keys, strict=True)
     ]
+    fresh = root.with_name(root.name + ".part")
+    shutil.rmtree(fresh, ignore_errors=True)
     for path, picture in zip(paths, faces.pictures, strict=True):
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(root / path), picture)
+        (fresh / path).parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(str(fresh / path), picture):
+            raise WriteError(f"can't write {fresh / path}: is the disk full?")
+    shutil.rmtree(root, ignore_errors=True)
+    fresh.replace(root)
     if faces.votes is None:
         return
     with root.with_suffix(".csv").open("w", newline="") as file:
@@ -32,4 +45,4 @@ def keep(faces: Faces, root: Path) -> None:
 
 def _name(key: str) -> str:
     """A file name for a key, which may be a path in itself."""
-    return Path(key.replace("/", "-")).with_suffix(".png").name
+    return key if key.endswith(".png") else f"{key}.png"

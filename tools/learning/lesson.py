@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edgeemo.errors import InputError
+from edgeemo.errors import EdgeemoError, InputError
 from labelled.dataset import Faces, load, without_copies
-from learning.checkpoint import FILE, epochs_done
+from learning.checkpoint import FILE
 from learning.keeping import keep
 from learning.material import Examples, examples, named
 from learning.precision import FASTEST, fastest
 from learning.recipes import RECIPES, Recipe
-from learning.teacher import taught
-from learning.trainer import Order, Say, Trainer
+from learning.trainer import Order, Say, Trainer, describe
+from networks.refusal import WriteError
 
 HELD_SHARE = 0.035
 """Part of the training faces that is only looked at: for the log and the temperature."""
@@ -23,14 +23,21 @@ def learn(order: Order, say: Say) -> None:
     """Train by an order, or go on with what a killed run left, and write the results.
 
     Raises:
-        EdgeemoError: data, output folder or checkpoint can't be used.
+        EdgeemoError: data, output folder or checkpoint can't be used, or the run diverges.
     """
+    try:
+        _learn(order, say)
+    except EdgeemoError:
+        raise
+    except OSError as error:
+        where = error.filename or order.out
+        raise WriteError(f"can't write {where}: {error.strerror or error}") from error
+
+
+def _learn(order: Order, say: Say) -> None:
     recipe = _recipe(order)
     _check_out(order)
-    done = epochs_done(order.out / FILE)
     train, held = _examples(order, recipe, say)
-    if done < recipe.epochs:
-        train = taught(train, order.teacher)
     recipe = replace(recipe, labels=train.labels)
     run = Trainer.prepare(order, recipe, train, held)
     run.fit(say)
@@ -60,15 +67,17 @@ def _check_out(order: Order) -> None:
 
 def _examples(order: Order, recipe: Recipe, say: Say) -> tuple[Examples, Examples]:
     """What to learn from and what to watch, with no picture in both."""
-    color = recipe.channels == 3
-    faces = _load(order, order.data, recipe, "Training", color)
+    faces = _load(order.data, order.ferplus, recipe, "Training")
+    describe("run", replace(recipe, labels=faces.names))  # says at once what no sidecar may hold
+    for problem in faces.problems:
+        say(f"data: {problem}")
     if order.held is not None:
-        held = _load(order, order.held, recipe, None, color)
+        held = _load(order.held, _held_votes(order, order.held), recipe)
+        for problem in held.problems:
+            say(f"held: {problem}")
     else:
         faces, held = faces.split(HELD_SHARE, order.seed)
     faces = without_copies(faces, held)
-    for problem in dict.fromkeys((*faces.problems, *held.problems)):
-        say(f"data: {problem}")
     if not len(faces) or not len(held):
         raise InputError(
             f"{order.data}: no face is left to {'watch' if len(faces) else 'learn from'}"
@@ -78,11 +87,20 @@ def _examples(order: Order, recipe: Recipe, say: Say) -> tuple[Examples, Example
     return examples(faces, recipe), examples(held, recipe)
 
 
-def _load(order: Order, path: Path, recipe: Recipe, usage: str | None, color: bool) -> Faces:
-    """The faces of one source; of a csv without those that stand in a test split as well."""
+def _held_votes(order: Order, held: Path) -> Path | None:
+    """Those given for `held`; a folder's pictures may also stand by name in those for the data."""
+    if order.held_ferplus is None and order.ferplus is not None and held.is_file():
+        raise InputError(
+            f"{order.ferplus}: its rows go with {order.data}: give those of {held} with --held-ferplus"
+        )
+    return order.held_ferplus or order.ferplus
+
+
+def _load(path: Path, votes: Path | None, recipe: Recipe, usage: str | None = None) -> Faces:
+    """The faces of one source; of a csv's split without those that stand in a test split as well."""
     if not path.is_file() or usage is None:
-        return named(load(path, ferplus=order.ferplus, color=color), recipe)
-    everything = load(path, ferplus=order.ferplus)
+        return named(load(path, ferplus=votes, color=recipe.channels == 3), recipe)
+    everything = load(path, ferplus=votes)
     tests = [u for u in set(everything.usage) if u not in ("", usage)]
     faces = everything.of_usage(usage)
     return named(without_copies(faces, everything.of_usage(*tests)) if tests else faces, recipe)

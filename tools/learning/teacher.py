@@ -7,8 +7,8 @@ which then does better than it did (Furlanello et al. 2018, "Born-Again Neural N
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -20,6 +20,7 @@ from edgeemo.sidecar import Sidecar
 from edgeemo.types import Picture
 from learning.batches import Float
 from learning.material import Examples
+from learning.training import predict
 
 TRUST = 0.5
 """Part of a target that is the teachers' answer; the rest is what the data say."""
@@ -28,39 +29,53 @@ TRUST = 0.5
 def taught(train: Examples, runs: Sequence[Path]) -> Examples:
     """The same faces with the mean answer of finished runs' networks in their targets, head by head.
 
+    Every run is looked at before the first is asked.
+
     Raises:
         EdgeemoError: a run has no network for any of the heads, or one with other labels.
     """
+    teachers = [_Teacher.of(run, train) for run in runs]
     answers: dict[str, list[Float]] = {}
-    for run in runs:
-        found = [head for head in train.targets if (run / f"{head}.keras").exists()]
-        if not found:
-            names = " or ".join(train.targets)
-            raise InputError(f"{run}: no {names}.keras: is the run finished?")
-        for head in found:
-            path = run / f"{head}.keras"
-            answers.setdefault(head, []).append(_ask(path, train))
-    targets = dict(train.targets)
-    for head, several in answers.items():
-        targets[head] = targets[head].taught(np.mean(several, axis=0), TRUST)
+    for teacher in teachers:
+        for head, answer in teacher.ask(train.pictures).items():
+            answers.setdefault(head, []).append(answer)
+    targets = {
+        head: known.taught(np.mean(answers[head], axis=0), TRUST) if head in answers else known
+        for head, known in train.targets.items()
+    }
     return replace(train, targets=targets)
 
 
-def _ask(path: Path, train: Examples) -> Float:
-    """A network's mean probabilities (n, classes) for the faces and their mirror images."""
-    sidecar = Sidecar.beside(path)
-    theirs, ours = (sidecar.labels, sidecar.channels), (train.labels, train.pictures.shape[3])
-    if theirs != ours:
-        raise InputError(
-            f"{path}: a teacher of {len(theirs[0])} labels ({', '.join(theirs[0])}) and {theirs[1]} channels "
-            f"for a run of {len(ours[0])} ({', '.join(ours[0])}) and {ours[1]}"
-        )
-    network = keras.models.load_model(path, compile=False)
-    seen = np.stack([_prepared(picture, sidecar) for picture in train.pictures])
-    both = [
-        network.predict(inputs, batch_size=256, verbose=0) for inputs in (seen, seen[:, :, ::-1])
-    ]
-    return np.asarray(np.mean(both, axis=0), np.float32)
+@dataclass(frozen=True)
+class _Teacher:
+    """A finished run's network, with logits by head, and how it sees a face."""
+
+    network: keras.Model
+    sidecar: Sidecar
+
+    @classmethod
+    def of(cls, run: Path, train: Examples) -> _Teacher:
+        path = run / "network.keras"
+        if not path.exists():
+            raise InputError(f"{run}: no {path.name}: is the run finished?")
+        sidecar = Sidecar.beside(path)
+        theirs, ours = (sidecar.labels, sidecar.channels), (train.labels, train.pictures.shape[3])
+        if theirs != ours:
+            raise InputError(
+                f"{path}: a teacher of {len(theirs[0])} labels ({', '.join(theirs[0])}) and {theirs[1]} channels "
+                f"for a run of {len(ours[0])} ({', '.join(ours[0])}) and {ours[1]}"
+            )
+        network = keras.models.load_model(path, compile=False)
+        if not network.output.keys() & train.targets.keys():
+            heads, wanted = " and ".join(network.output), " or ".join(train.targets)
+            raise InputError(f"{path}: answers {heads}, not {wanted}")
+        return cls(network, sidecar)
+
+    def ask(self, pictures: Picture) -> Mapping[str, Float]:
+        """Mean probabilities (n, classes) by head for the faces (n, height, width, channels) and their mirror images."""
+        seen = np.stack([_prepared(picture, self.sidecar) for picture in pictures])
+        straight, mirrored = (predict(self.network, inputs) for inputs in (seen, seen[:, :, ::-1]))
+        return {head: np.float32(0.5) * (straight[head] + mirrored[head]) for head in straight}
 
 
 def _prepared(picture: Picture, sidecar: Sidecar) -> Float:

@@ -24,10 +24,10 @@ from learning.network import Size, one_head, plain
 from learning.patience import Watch
 from learning.recipes import Recipe
 from learning.start import begin_with
+from learning.teacher import taught
 from learning.training import Average, Log, Rate, Schedule, predict
 from measuring.metrics import best_temperature, calibration_error, figures, tempered
-
-NO_DIGEST = "0" * 64
+from networks import description
 
 Say = Callable[[str], None]
 
@@ -41,6 +41,7 @@ class Order:
     out: Path
     ferplus: Path | None = None
     held: Path | None = None
+    held_ferplus: Path | None = None
     teacher: tuple[Path, ...] = ()
     start: Path | None = None
     rate: float = 1.0
@@ -59,6 +60,7 @@ class Trainer:
 
     order: Order
     recipe: Recipe
+    train: Examples
     held: Examples
     model: keras.Model
     batches: Batches
@@ -83,23 +85,25 @@ class Trainer:
         return cls(
             order,
             recipe,
+            train,
             held,
             model,
             batches,
             log,
-            Checkpoint(order.out / FILE, average),
+            Checkpoint(order.out / FILE, average, _fingerprint(order, train)),
             watch,
         )
 
     def fit(self, say: Say) -> None:
-        """Train what is left of the run."""
-        if self.checkpoint.path.exists():
-            done = self.checkpoint.restore(self.model)
-            self.log.restore(done)
-            say(f"going on after epoch {done}")
-        elif self.order.start is not None:
-            carried = begin_with(self.order.start, self.model, self.recipe.labels or ())
-            say(f"starting from {self.order.start}: {carried}")
+        """Train what is left of the run.
+
+        Raises:
+            EdgeemoError: checkpoint, start or a teacher can't be used.
+        """
+        self._begin(say)
+        if self._is_over():
+            return
+        self.batches.targets = taught(self.train, self.order.teacher).targets
         watching = [self.watch] if self.watch else []
         callbacks = [
             Schedule(self.batches, self._rate()),
@@ -119,6 +123,16 @@ class Trainer:
                 verbose=1 if sys.stdout.isatty() else 2,  # a bar on a screen, a line in a file
                 callbacks=callbacks,
             )
+
+    def _begin(self, say: Say) -> None:
+        """Give the network what an interrupted run, or another one, has learned."""
+        if self.checkpoint.path.exists():
+            done = self.checkpoint.restore(self.model)
+            self.log.restore(done)
+            say(f"going on after epoch {done}")
+        elif self.order.start is not None:
+            carried = begin_with(self.order.start, self.model, self.recipe.labels or ())
+            say(f"starting from {self.order.start}: {carried}")
 
     def _rate(self) -> Rate | None:
         if self.recipe.rate is None:
@@ -187,22 +201,30 @@ def calming(answers: Float, truth: NDArray[np.int64]) -> float:
 
 
 def describe(name: str, recipe: Recipe) -> Sidecar:
-    """The sidecar of a network before there is a file: enough to prepare its inputs by."""
+    """The sidecar of a network before there is a file: enough to prepare its inputs by.
+
+    Raises:
+        LabelsError: one label stands twice, is reserved, or is none.
+    """
     width, height = recipe.size
-    return Sidecar(
+    return description.describe(
+        recipe.labels or (),
         name=name,
-        labels=recipe.labels or (),
         width=width,
         height=height,
         channels=recipe.channels,
         value_range=recipe.value_range,
-        sha256=NO_DIGEST,
     )
 
 
 def to_inputs(recipe: Recipe) -> Callable[[Picture], Float]:
     """Maps uint8 pictures of any shape to a network's inputs."""
     return partial(normalize, sidecar=describe("run", recipe))
+
+
+def _fingerprint(order: Order, train: Examples) -> str:
+    """Tells apart runs that learn from other faces, or from the same in another order."""
+    return sha256(str(order.seed).encode() + train.pictures.tobytes())
 
 
 def _compiled(recipe: Recipe) -> keras.Model:

@@ -13,11 +13,18 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeemo.errors import EdgeemoError
 from learning.batches import Batches, Float
 from measuring.metrics import nll
 
 Weights = list[NDArray[Any]]
 Rate = Callable[[int], float]
+
+
+class DivergedError(EdgeemoError):
+    """A run's weights have grown beyond all bounds."""
+
+    exit_code = 21
 
 
 def cosine(peak: float, steps: int, warmup: int, floor: float = 0.01) -> Rate:
@@ -130,6 +137,11 @@ class Log(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Measure, and write the log anew."""
         values = {**(logs or {}), **self._held()}
+        if not math.isfinite(values["held_loss"]):
+            raise DivergedError(
+                f"epoch {epoch + 1}: the network's answers are no numbers any more: begin anew, or --resume "
+                "from the epoch before, with a smaller --rate or --precision float32"
+            )
         values["learning_rate"] = float(self.model.optimizer.learning_rate)
         values["seconds"] = time.monotonic() - self.began
         self.rows.append({"epoch": epoch + 1, **{k: f"{v:.5g}" for k, v in values.items()}})

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from edgeemo.quant import Float
-from networks.refusal import ShapeError
+from networks.description import picture_shape
+from networks.refusal import NumbersError, ShapeError
 
 BATCH = 256
 CHANNELS = (1, 3)
@@ -43,10 +44,20 @@ class FloatNetwork:
             raise ShapeError(f"the input of {width}x{height} pixels is outside 8..512 on a side")
 
     def predict(self, inputs: Float) -> Float:
-        """The (n, outputs) float32 outputs for (n, height, width, channels) float32 inputs."""
+        """The (n, outputs) float32 outputs for (n, height, width, channels) float32 inputs.
+
+        Raises:
+            NumbersError: one of them is not finite.
+        """
         batches = (inputs[i : i + self.batch] for i in range(0, len(inputs), self.batch))
         rows = [np.asarray(self.function(tf.constant(batch)), np.float32) for batch in batches]
-        return np.concatenate(rows)
+        outputs = np.concatenate(rows)
+        if not np.isfinite(outputs).all():
+            raise NumbersError(
+                "the network answers some pictures with no numbers (NaN or infinity): its training diverged, or "
+                "the value range is far from the one it was trained on"
+            )
+        return outputs
 
 
 def of_keras(model: Any, notes: tuple[str, ...] = ()) -> FloatNetwork:
@@ -77,23 +88,8 @@ def batch_of(size: int | None) -> int:
     return size or BATCH
 
 
-def picture_shape(shape: tuple[int | None, ...]) -> tuple[int, int, int]:
-    """(height, width, channels) of a (batch, height, width, channels) shape; ShapeError if unfit."""
-    if len(shape) != 4 or None in shape[1:]:
-        raise ShapeError(
-            f"the input has shape {shape}; needed: (batch, height, width, channels), all but the batch fixed"
-        )
-    height, width, channels = (int(side or 0) for side in shape[1:])
-    return height, width, channels
-
-
 def row_length(shape: tuple[int | None, ...]) -> int:
     """How many outputs a (batch, outputs) shape has; ShapeError for any other."""
     if len(shape) != 2 or shape[1] is None:
         raise ShapeError(f"the output has shape {shape}; needed: (batch, one value a label)")
     return int(shape[1])
-
-
-def are_probabilities(outputs: Float) -> bool:
-    """Whether (n, labels) outputs went through a softmax: none negative, every row sums to 1."""
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1.0, atol=1e-3))

@@ -67,3 +67,9 @@ class NotEqualError(ModelError):
     """The rearranged network does not compute what its source computes."""
 
     exit_code = 19
+
+
+class NumbersError(ModelError):
+    """The network's answers are not finite numbers."""
+
+    exit_code = 20

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from networks.floatnetwork import FloatNetwork, batch_of, picture_shape, row_length
+from networks.description import picture_shape
+from networks.floatnetwork import FloatNetwork, batch_of, row_length
 from networks.refusal import ShapeError, SourceModelError
 
 SIGNATURE = "serving_default"

@@ -1,0 +1,69 @@
+"""What is said of a network: its labels on a command line, its sidecar before there is a file of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from edgeemo.quant import Float
+from edgeemo.sidecar import Sidecar
+from labelled.faces import canonical
+from networks.refusal import LabelsError, ShapeError
+
+UNKNOWN_DIGEST = "0" * 64
+
+
+def describe(labels: tuple[str, ...], **fields: Any) -> Sidecar:
+    """A sidecar of these labels and other `fields`; of no file yet where there is no digest among them.
+
+    Raises:
+        LabelsError: one label stands twice, is reserved, or is none; or a field has a value that is not allowed.
+    """
+    try:
+        return Sidecar(labels=labels, **{"sha256": UNKNOWN_DIGEST, **fields})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise LabelsError(f"{_which(labels, first['loc'])}: {first['msg']}") from error
+
+
+def _which(labels: Sequence[str], place: Sequence[int | str]) -> str:
+    """What a fault is about: one of the labels, another field, or the labels as a whole."""
+    match place:
+        case ("labels", int(index)):
+            return f"label {labels[index]}"
+        case (str(field), *_) if field != "labels":
+            return field
+    return f"labels {', '.join(labels)}"
+
+
+def picture_shape(shape: tuple[int | None, ...]) -> tuple[int, int, int]:
+    """(height, width, channels) of a (batch, height, width, channels) shape; ShapeError if unfit."""
+    if len(shape) != 4 or None in shape[1:]:
+        raise ShapeError(
+            f"the input has shape {shape}; needed: (batch, height, width, channels), all but the batch fixed"
+        )
+    height, width, channels = (int(side or 0) for side in shape[1:])
+    return height, width, channels
+
+
+def are_probabilities(outputs: Float, step: float = 0.0) -> bool:
+    """Whether (n, labels) outputs went through a softmax: none negative, every row sums to 1.
+
+    `step` is that of a quantised output, by half of which each of them may be off.
+    """
+    off = 1e-3 + step * outputs.shape[1] / 2
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1.0, atol=off))
+
+
+def labels_from(text: str) -> tuple[str, ...]:
+    """Labels as this project spells them, from names by commas or spaces, or from a file of lines."""
+    if os.path.isfile(text):  # noqa: PTH113 - Path raises for a text too long to be a path
+        names = Path(text).read_text(encoding="utf-8").splitlines()
+    else:
+        names = text.split("," if "," in text else None)
+    return tuple(canonical(name) for name in names if name.strip())
