@@ -203,7 +203,7 @@ def test_convert_reads_labels_from_a_file(run: Run, tmp_path: Path) -> None:
 def test_convert_takes_the_labels_that_train_noted(
     run: Run, tmp_path: Path, faces: Path, source: Path
 ) -> None:
-    """A network with its description beside it needs no --labels; one without says that it does."""
+    """A network with its description beside it needs no --labels, --range or --temperature; one without says so."""
     own = tmp_path / "own.keras"
     own.write_bytes(source.read_bytes())
     arguments = [str(own), "--data", str(faces), "--out", str(tmp_path / "out" / "m")]
@@ -212,12 +212,14 @@ def test_convert_takes_the_labels_that_train_noted(
     assert "--labels is needed" in result.output
     described = Sidecar(
         name="own", labels=LABELS, width=24, height=24, channels=1, value_range=(-1.0, 1.0),
-        sha256=sha256(own.read_bytes()),
+        temperature=1.5, sha256=sha256(own.read_bytes()),
     )  # fmt: skip
     own.with_suffix(".json").write_text(described.to_json())
     result = click.testing.CliRunner().invoke(convert.main, arguments)
     assert result.exit_code == 0, result.output
-    assert Sidecar.beside(tmp_path / "out" / "m.tflite").labels == LABELS
+    assert "value range found" not in result.output
+    made = Sidecar.beside(tmp_path / "out" / "m.tflite")
+    assert (made.labels, made.value_range, made.temperature) == (LABELS, (-1.0, 1.0), 1.5)
 
 
 def test_convert_fits_the_temperature(run: Run, tmp_path: Path) -> None:
@@ -477,3 +479,10 @@ def test_convert_says_what_a_range_may_be(run: Run) -> None:
     result = run("--range", "0-255")
     assert result.exit_code == 2
     assert "allowed are unit, signed, bytes, standard or LOW,HIGH" in result.output
+
+
+def test_convert_asks_for_a_name(run: Run, tmp_path: Path) -> None:
+    """A folder's own dot is no name for files."""
+    result = run(out="/")
+    assert result.exit_code == 2
+    assert "needs a name, as in models/mine" in result.output

@@ -36,7 +36,10 @@ def done() -> Conversion:
         model=b"12345",
         sidecar=sidecar,
         comparison=compare(source, int8, truth, LABELS),
-        ranges=(Candidate(NAMED["unit"], 1.0), Candidate(NAMED["standard"], 0.5)),
+        ranges=(
+            Candidate(NAMED["unit"], np.array([True, True])),
+            Candidate(NAMED["standard"], np.array([True, False])),
+        ),
         operators=(Operator("CONV_2D", 3),),
         runtimes=("ai-edge-litert 1",),
         layers=(LayerError("early", 0.25),),

@@ -18,16 +18,16 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from converting.hush import hushed
-from converting.value_range import NAMED, parse
+from converting.value_range import NAMED, Range, parse
 from edgeemo.errors import EdgeemoError, ModelError
 from edgeemo.sidecar import Sidecar
-from labelled.dataset import canonical
 from manual import manual
+from networks.description import labels_from
 
 PATH = click.Path(path_type=Path)
 FIT = "fit"
@@ -49,7 +49,10 @@ HOTTEST = 20
 @click.option("--ferplus", type=PATH, help="FER+ votes: their majority is the label.")
 @click.option("--data-name", help="What the sidecar calls the pictures that judged.")
 @click.option("--out", required=True, type=PATH, help="NAME of the files, with its folder.")
-@click.option("--range", "value_range", help=f"{', '.join(NAMED)} or LOW,HIGH; found if not given.")
+@click.option(
+    "--range", "value_range",
+    help=f"{', '.join(NAMED)} or LOW,HIGH; else what train.py noted, else found.",
+)  # fmt: skip
 @click.option(
     "--channels", "channel_order", type=click.Choice(["rgb", "bgr"]),
     help="Which colour a colour network wants first; found if not given.",
@@ -65,7 +68,9 @@ HOTTEST = 20
     default=0.0,
     help="Added on every side of the detector's box.",
 )
-@click.option("--temperature", default="1", help="Divides the logits; `fit` finds it.")
+@click.option(
+    "--temperature", help="Divides the logits; `fit` finds it; else what train.py noted, else 1."
+)
 @click.option(
     "--calibration", type=click.IntRange(1), default=350, help="How many faces calibrate."
 )
@@ -89,15 +94,20 @@ def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the 
         sys.exit(error.exit_code)
 
 
-def _convert(labels: str | None, value_range: str | None, temperature: str, **options: Any) -> None:
+def _convert(
+    labels: str | None, value_range: str | None, temperature: str | None, **options: Any
+) -> None:
+    if not options["out"].name:
+        raise click.BadParameter(f"--out {options['out']}: needs a name, as in models/mine")
+    noted = _noted(options["source"], needed=labels is None)
     # TensorFlow takes seconds to import: a wrong command line should not wait for it.
     from converting.conversion import convert
     from converting.order import Order
 
     order = Order(
-        labels=_noted(options["source"]) if labels is None else _labels(labels),
-        value_range=parse(value_range) if value_range else None,
-        temperature=_temperature(temperature),
+        labels=labels_from(labels) if labels else noted.labels,
+        value_range=parse(value_range) if value_range else noted.value_range,
+        temperature=_temperature(temperature) if temperature else noted.temperature,
         **options,
     )
     done = convert(order, _say)
@@ -106,23 +116,25 @@ def _convert(labels: str | None, value_range: str | None, temperature: str, **op
     _say(f"wrote {model} ({len(done.model) / 1000:.0f} kB), {names}")
 
 
-def _noted(source: Path) -> tuple[str, ...]:
-    """The labels from the description that train.py writes beside a network."""
+class Noted(NamedTuple):
+    """What train.py wrote of a network that is used where the command line says nothing."""
+
+    labels: tuple[str, ...] = ()
+    value_range: Range | None = None
+    temperature: float = 1.0
+
+
+def _noted(source: Path, needed: bool) -> Noted:
     try:
-        return Sidecar.beside(source).labels
+        sidecar = Sidecar.beside(source)
     except ModelError as error:
-        raise click.UsageError(
-            f"--labels is needed: no description by train.py is beside {source}"
-        ) from error
-
-
-def _labels(text: str) -> tuple[str, ...]:
-    path = Path(text)
-    if path.is_file():
-        names = path.read_text(encoding="utf-8").splitlines()
-    else:
-        names = text.split("," if "," in text else None)
-    return tuple(canonical(name) for name in names if name.strip())
+        if needed:
+            raise click.UsageError(
+                f"--labels is needed: no description by train.py is beside {source} ({error})"
+            ) from error
+        return Noted()
+    trained = Range(*sidecar.value_range, sidecar.standardize)
+    return Noted(sidecar.labels, trained, sidecar.temperature)
 
 
 def _temperature(text: str) -> float | None:

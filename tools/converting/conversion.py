@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from converting import channel_order, report
 from converting.comparison import Comparison, better_order, compare, layer_errors
@@ -15,16 +16,17 @@ from converting.operators import operators
 from converting.order import Conversion, Journal, Order
 from converting.quantize import to_float, to_int8
 from converting.samples import Sample, labelled, split, unlabelled
-from converting.value_range import NAMED, Candidate, Range, measure, objection
+from converting.value_range import NAMED, Candidate, Range, doubt, measure, objection
 from converting.verify import Int8Model, verify
 from edgeemo.classifier import to_probabilities
 from edgeemo.quant import Float
 from edgeemo.sidecar import Sidecar
 from labelled.dataset import Faces, load
 from measuring.metrics import best_temperature
-from networks.floatnetwork import FloatNetwork, are_probabilities
+from networks.description import are_probabilities
+from networks.floatnetwork import FloatNetwork
 from networks.reading import read_network
-from networks.refusal import AccuracyLossError, LabelsError, PicturesError
+from networks.refusal import AccuracyLossError, LabelsError, NumbersError, PicturesError
 
 CHECKED_PICTURES = 64
 """How many held-out pictures every runtime has to run."""
@@ -121,11 +123,14 @@ def _ranges(order: Order, network: FloatNetwork, judge: Sample) -> tuple[Candida
         return ()
     some = judge.part(np.arange(min(RANGE_PICTURES, len(judge))))
 
-    def accuracy(one: Range) -> float:
-        answers = some.answers(network.predict, draft(order, network, one))
-        return float(np.mean(answers.argmax(1) == some.truth))
+    def right(one: Range) -> NDArray[np.bool_]:
+        try:
+            answers = some.answers(network.predict, draft(order, network, one))
+        except NumbersError:  # far from the right range a network may overflow
+            return np.zeros(len(some), bool)
+        return np.asarray(answers.argmax(1) == some.truth)
 
-    return measure(order.value_range, accuracy)
+    return measure(order.value_range, right)
 
 
 def _chosen(order: Order, ranges: tuple[Candidate, ...], journal: Journal) -> Range:
@@ -134,6 +139,8 @@ def _chosen(order: Order, ranges: tuple[Candidate, ...], journal: Journal) -> Ra
         journal.note(f"right by value range: {told}")
     if order.value_range is None:
         journal.note(f"value range found: {ranges[0].range}")
+        if against := doubt(ranges):
+            journal.warn(against)
         return ranges[0].range
     if ranges and (against := objection(order.value_range, ranges)):
         journal.warn(against)

@@ -27,22 +27,27 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     """Write files, replacing those of the same names only when all are safely on the disk.
 
     Raises:
-        WriteError: the disk is full or read-only, a folder can't be made; nothing was changed.
+        WriteError: the disk is full or read-only, a folder can't be made; it says what was changed.
     """
+    if folders := [str(path) for path in contents if path.is_dir()]:
+        raise WriteError(f"can't write {', '.join(folders)}: a folder has that name")
     drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in contents}
+    replaced: list[str] = []
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_through(drafts[path], content)
         for path, draft in drafts.items():
             draft.replace(path)
+            replaced.append(str(path))
     except OSError as error:
         # A user knows nothing of drafts: the file is named that one stands for.
         named = {str(draft): path for path, draft in drafts.items()}
         where = named.get(str(error.filename), error.filename or next(iter(contents)))
-        raise WriteError(
-            f"can't write {where}: {error.strerror or error}; nothing was changed"
-        ) from error
+        changed = (
+            f"{', '.join(replaced)} was replaced already" if replaced else "nothing was changed"
+        )
+        raise WriteError(f"can't write {where}: {error.strerror or error}; {changed}") from error
     finally:
         for draft in drafts.values():
             # Without a folder there is no draft, and what is wrong was said already.

@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeemo.errors import EdgeemoError
 
 
@@ -29,7 +32,9 @@ NAMED = {
     "standard": Range(0.0, 1.0, standardize=True),
 }
 CLEARLY = 0.01
-"""A range is better than another when its accuracy is greater by this; less is chance."""
+"""A range is better than another when its accuracy is greater by this at least."""
+DEVIATIONS = 2.0
+"""And by so many standard deviations of what chance does to the pictures that tell them apart."""
 
 
 class RangeError(EdgeemoError, ValueError):
@@ -57,26 +62,51 @@ def parse(text: str) -> Range:
 
 
 class Candidate(NamedTuple):
-    """A range, and how often the float network is right with it (0..1)."""
+    """A range, and on which pictures (n,) the float network is right with it."""
 
     range: Range
-    accuracy: float
+    right: NDArray[np.bool_]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return float(np.mean(self.right))
+
+    def beats(self, other: Candidate) -> bool:
+        """Whether it is right clearly more often, and on more pictures than chance would make it (McNemar 1947)."""
+        gained = self.right.astype(int) - other.right.astype(int)
+        chance = DEVIATIONS * math.sqrt(np.abs(gained).sum())
+        return bool(gained.mean() >= CLEARLY and gained.sum() >= chance)
 
 
-def measure(given: Range | None, accuracy: Callable[[Range], float]) -> tuple[Candidate, ...]:
-    """The accuracy with every range that is in use and with the one given, best first."""
+def measure(
+    given: Range | None, right: Callable[[Range], NDArray[np.bool_]]
+) -> tuple[Candidate, ...]:
+    """The right answers with every range that is in use and with the one given, best first."""
     ranges = dict.fromkeys([*([given] if given else []), *NAMED.values()])
-    found = [Candidate(one, accuracy(one)) for one in ranges]
+    found = [Candidate(one, right(one)) for one in ranges]
     return tuple(sorted(found, key=lambda candidate: -candidate.accuracy))
 
 
 def objection(given: Range, candidates: Sequence[Candidate]) -> str | None:
     """What to say against a given range when another one is clearly better."""
     best = candidates[0]
-    own = next(candidate.accuracy for candidate in candidates if candidate.range == given)
-    if best.accuracy - own < CLEARLY:
+    own = next(candidate for candidate in candidates if candidate.range == given)
+    if not best.beats(own):
         return None
     return (
-        f"the network was hardly trained on {given}: with it {own:.1%} of the pictures are right, "
+        f"the network was hardly trained on {given}: with it {own.accuracy:.1%} of the pictures are right, "
         f"with {best.range} {best.accuracy:.1%}"
+    )
+
+
+def doubt(candidates: Sequence[Candidate]) -> str | None:
+    """What to say when the pictures can't tell the best range from another one."""
+    best, *others = candidates
+    rivals = [str(other.range) for other in others if not best.beats(other)]
+    if not rivals:
+        return None
+    return (
+        f"{len(best.right)} pictures do not tell {best.range} from {' or '.join(rivals)}: say with --range "
+        "which one the network was trained on"
     )
