@@ -18,6 +18,9 @@ import toyfaces
 from edgeemo.errors import InputError, ModelError
 from edgeemo.sidecar import Sidecar, sha256
 from evaluate import main
+from measuring.predictor import Description, load_predictor
+from networks.description import labels_from
+from networks.refusal import LabelsError, NumbersError, WriteError
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = ("sad", "happy", "fear")
@@ -113,6 +116,63 @@ def test_evaluate_takes_the_labels_of_a_model_without_sidecar(faces: Path, tmp_p
     assert "no sidecar beside it; say its --labels" in said.stderr
 
 
+def test_evaluate_describes_only_the_model_that_has_no_sidecar(
+    network: Path, faces: Path, tmp_path: Path
+) -> None:
+    """Of two models, what is said of labels and range goes to the bare one; the other keeps its own."""
+    bare = by_brightness(tmp_path / "bare.keras")
+    told = ["--labels", "happy,sad,fear", "--range", "signed"]
+    found = figures(network, bare, "--data", faces, *told)
+    assert found["accuracy"] == 1.0
+    assert found["second"]["accuracy"] < 0.5
+
+
+def test_evaluate_does_not_take_an_architecture_for_a_sidecar(faces: Path, tmp_path: Path) -> None:
+    """Keras' model.json beside model.h5 says nothing of labels."""
+    bare = by_brightness(tmp_path / "model.keras")
+    (tmp_path / "model.json").write_text(keras.models.load_model(bare).to_json())
+    assert figures(bare, "--labels", ",".join(LABELS), "--data", faces)["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize("labels", ["dark light", "file"])
+def test_evaluate_sees_that_a_tflite_without_sidecar_gives_logits(
+    tmp_path: Path, labels: str
+) -> None:
+    """The same probabilities as with the sidecar; the labels may stand in a file."""
+    model = ROOT / "tests" / "models" / "brightness-logits.tflite"
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(model.read_bytes())
+    (tmp_path / "labels.txt").write_text("\n".join(Sidecar.beside(model).labels))
+    given = (
+        str(tmp_path / "labels.txt") if labels == "file" else " ".join(Sidecar.beside(model).labels)
+    )
+    described = load_predictor(model, Description())
+    told = load_predictor(bare, Description(labels_from(given), described.sidecar.value_range))
+    pictures = [np.full((24, 24), level, np.uint8) for level in (10, 90, 200)]
+    assert told.sidecar.logits
+    assert told.predict(pictures) == pytest.approx(described.predict(pictures), abs=1e-6)
+
+
+def test_evaluate_compares_by_the_labels_that_both_know(
+    network: Path, faces: Path, tmp_path: Path
+) -> None:
+    """A model that tells two labels apart is held against another's choice between these two."""
+    fewer = by_brightness(tmp_path / "fewer.keras", ("happy", "sad"))
+    describe(fewer, ("happy", "sad"))
+    found = figures(network, fewer, "--data", faces)
+    assert found["agreement"] == 1.0
+
+
+def test_evaluate_refuses_a_network_that_answers_no_numbers(faces: Path, tmp_path: Path) -> None:
+    """A training that diverged is named as the cause."""
+    broken = keras.models.load_model(by_brightness(tmp_path / "nan.keras"))
+    broken.set_weights([w * np.nan for w in broken.get_weights()])
+    broken.save(tmp_path / "nan.keras")
+    done = evaluate(tmp_path / "nan.keras", "--labels", ",".join(LABELS), "--data", faces)
+    assert done.exit_code == NumbersError.exit_code
+    assert "no numbers" in done.stderr
+
+
 def test_evaluate_applies_the_temperature(network: Path, faces: Path, tmp_path: Path) -> None:
     """A sidecar's temperature changes how sure the answers are, not which they are."""
     calm = tmp_path / "calm.keras"
@@ -193,16 +253,21 @@ def test_evaluate_runs_the_shipped_model(tmp_path: Path) -> None:
     [
         (["missing.tflite", "--data", "{faces}"], ModelError.exit_code, "can't read"),
         (["{network}", "--data", "nowhere"], InputError.exit_code, "no such file or folder"),
-        (["{network}", "--data", "{faces}", "--labels", "a,b"], ModelError.exit_code, "3 outputs but 2"),
-        (["{network}", "--data", "{faces}", "--labels", "a,b,c"], InputError.exit_code, "none of the data"),
+        (["{bare}", "--data", "{faces}", "--labels", "a,b"], ModelError.exit_code, "3 outputs but 2"),
+        (["{bare}", "--data", "{faces}", "--labels", "a,b,c"], InputError.exit_code, "none of the data"),
+        (["{bare}", "--data", "{faces}", "--labels", "a,b,a"], LabelsError.exit_code, "one stands twice"),
+        (["{network}", "--data", "{faces}", "--labels", "a,b,c"], InputError.exit_code, "are for a model without sidecar"),
+        (["{network}", "--data", "{faces}", "--report", "{faces}"], WriteError.exit_code, "is a folder"),
+        (["{network}", "--data", "{faces}", "--report", "{bare}/page.md"], WriteError.exit_code, "can't write"),
         (["{network}", "{network}", "{network}", "--data", "{faces}"], 2, "one model, or two"),
     ],
 )  # fmt: skip
 def test_evaluate_says_a_users_mistake_in_one_line(
-    network: Path, faces: Path, arguments: list[str], code: int, message: str
+    network: Path, faces: Path, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
     """Each mistake has its exit code and a line that names it."""
-    given = [a.format(network=network, faces=faces) for a in arguments]
+    bare = by_brightness(tmp_path / "bare.keras")
+    given = [a.format(network=network, faces=faces, bare=bare) for a in arguments]
     done = evaluate(*given)
     assert done.exit_code == code
     assert message in done.stderr

@@ -8,7 +8,7 @@ python tools/evaluate.py runs/edgeemo/emotion.keras models/emotion.tflite --data
 python tools/evaluate.py old.h5 --labels angry,happy,sad --range 0,1 --data faces/ --json
 
 MODEL is a .tflite file, or anything of Keras that tools/convert.py reads. Labels, input range and
-temperature come from the NAME.json beside it, or from --labels and --range. --data is a folder with one folder
+temperature come from the NAME.json beside it; where there is none, from --labels and --range. --data is a folder with one folder
 per label, or Kaggle's csv, of which the rows of every split but Training are used.
 """
 
@@ -24,9 +24,11 @@ import click
 
 from converting.files import write_together
 from converting.value_range import parse
-from edgeemo.errors import EdgeemoError
-from labelled.dataset import Faces, canonical, load
+from edgeemo.errors import EdgeemoError, InputError
+from labelled.dataset import Faces, load
 from manual import manual
+from networks.description import labels_from
+from networks.refusal import WriteError
 
 PATH = click.Path(path_type=Path)
 
@@ -36,7 +38,9 @@ PATH = click.Path(path_type=Path)
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--ferplus", type=PATH, help="FER+ votes: adds figures by their majority.")
 @click.option("--usage", help="Split of the csv, such as PublicTest.")
-@click.option("--labels", help="Of models without sidecar: one an output, by commas.")
+@click.option(
+    "--labels", help="Of models without sidecar: one an output, by commas, or a file of lines."
+)
 @click.option("--range", "value_range", help="Of models without sidecar: unit, signed or LOW,HIGH.")
 @click.option("--weights", type=PATH, help="When MODEL is an architecture.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -78,8 +82,15 @@ def run(
     """
     from measuring import scorecard
     from measuring.evaluation import compare, evaluate, latency_ms
-    from measuring.predictor import load_predictor
+    from measuring.predictor import has_sidecar, load_predictor
 
+    if (labels or value_range) and all(has_sidecar(path) for path in models):
+        raise InputError(
+            "--labels and --range are for a model without sidecar, and there is a NAME.json beside each: "
+            "leave them out, or move that file away"
+        )
+    if report is not None and report.is_dir():
+        raise WriteError(f"{report} is a folder: give the --report a name in it")
     description = _description(labels, value_range, weights)
     loaded = [load_predictor(path, description) for path in models]
     color = any(model.sidecar.channels == 3 for model in loaded)
@@ -93,7 +104,7 @@ def run(
     if record is not None:
         _record(models[1], record, found)
     if report is not None:
-        for path in scorecard.write(report, page, found):
+        for path in _written(report, page, found):
             click.echo(f"wrote {path}", err=True)
     return _json(found, difference, ms, faces) if as_json else page
 
@@ -103,7 +114,7 @@ def _description(labels: str | None, value_range: str | None, weights: Path | No
 
     told = parse(value_range) if value_range else None
     return Description(
-        labels=tuple(canonical(label) for label in labels.split(",")) if labels else None,
+        labels=labels_from(labels) if labels else None,
         value_range=(told.low, told.high) if told else None,
         standardize=bool(told and told.standardize),
         weights=weights,
@@ -114,6 +125,17 @@ def _faces(data: Path, ferplus: Path | None, usage: str | None, color: bool) -> 
     faces = load(data, ferplus=ferplus, usage=usage, color=color)
     others = sorted({u for u in faces.usage if u != "Training"})
     return faces if usage or not others else faces.of_usage(*others)
+
+
+def _written(report: Path, page: str, found: list[Any]) -> list[Path]:
+    from measuring import scorecard
+
+    try:
+        return scorecard.write(report, page, found)
+    except OSError as error:
+        raise WriteError(
+            f"can't write {error.filename or report}: {error.strerror or error}"
+        ) from error
 
 
 def _record(path: Path, data: str, found: list[Any]) -> None:

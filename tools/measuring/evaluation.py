@@ -107,7 +107,7 @@ def _figures(
 
 @dataclass(frozen=True)
 class Difference:
-    """How two models answer the same faces, for the labels that both know.
+    """How two models answer the same faces, where both answer with a label that both know.
 
     `pairs` counts faces by (answer of the first, answer of the second) where these differ, the
     most frequent first; `keys` are those faces.
@@ -124,25 +124,35 @@ class Difference:
 
 
 def compare(first: Evaluation, second: Evaluation, keys: Sequence[str]) -> Difference:
-    """Agreement of two models on the faces `keys`."""
-    ours, theirs = (
-        np.array([canonical(label) for label in e.model.labels])[e.answers.argmax(1)]
-        for e in (first, second)
+    """Agreement of two models on the faces `keys`.
+
+    Raises:
+        InputError: they never answer with labels that both know.
+    """
+    known, others = (
+        np.array([canonical(name) for name in e.model.labels]) for e in (first, second)
     )
-    apart = np.flatnonzero(ours != theirs)
+    ours, theirs = known[first.answers.argmax(1)], others[second.answers.argmax(1)]
+    comparable = np.isin(ours, others) & np.isin(theirs, known)
+    if not comparable.any():
+        raise InputError(
+            f"{first.model.name} and {second.model.name} give no answer that both know: "
+            f"{', '.join(known)} against {', '.join(others)}"
+        )
+    apart = np.flatnonzero(comparable & (ours != theirs))
     pairs, counts = np.unique(
         np.column_stack([ours[apart], theirs[apart]]), axis=0, return_counts=True
     )
     order = np.argsort(-counts, kind="stable")
     return Difference(
-        agreement=float(np.mean(ours == theirs)),
+        agreement=float(np.mean((ours == theirs)[comparable])),
         pairs={(str(pairs[i][0]), str(pairs[i][1])): int(counts[i]) for i in order},
         keys=tuple(keys[int(i)] for i in apart),
     )
 
 
 def latency_ms(models: Sequence[Predictor], faces: Faces) -> list[float]:
-    """Median milliseconds a face of each model on one thread, measured in turns so that they share the machine's moods."""
+    """Median milliseconds a face of each model, a .tflite file's on one thread, measured in turns so that they share the machine's moods."""
     inputs = [model.inputs(faces.pictures[:1]) for model in models]
     taken = np.zeros((WARMUP + ROUNDS, len(models)))
     for turn in range(len(taken)):

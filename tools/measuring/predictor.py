@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from edgeemo.classifier import TFLiteClassifier, to_probabilities
+from edgeemo.classifier import TFLiteClassifier, load_interpreter, to_probabilities
 from edgeemo.config import ModelConfig
 from edgeemo.errors import ModelError
 from edgeemo.preprocess import picture_input
-from edgeemo.quant import Float
+from edgeemo.quant import Float, Quantization
 from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
+from networks.description import are_probabilities, describe, picture_shape
 
 BATCH = 256
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the user says of a model that has no sidecar; None where nothing was said."""
+    """What the user says of models that have no sidecar; None where nothing was said."""
 
     labels: tuple[str, ...] | None = None
     value_range: tuple[float, float] | None = None
@@ -43,6 +47,8 @@ class Predictor:
     name: str
     sidecar: Sidecar
     infer: Callable[[Float], Float]
+    single_thread: bool = True
+    """Whether `infer` works on one thread."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -67,27 +73,51 @@ class Predictor:
 def load_predictor(path: Path, description: Description) -> Predictor:
     """Load a model file of any kind.
 
-    The sidecar beside it says how to feed it; what `description` says goes before.
+    The sidecar beside it says how to feed it; where there is none, `description` does.
 
     Raises:
         ModelError: the file can't be loaded, or its labels are neither in a sidecar nor given.
     """
-    if path.suffix == ".tflite":
-        return _tflite(path, description)
-    return _keras(path, description)
-
-
-def _tflite(path: Path, description: Description) -> Predictor:
-    if description.labels is None:
+    if path.suffix != ".tflite":
+        return _keras(path, description)
+    if has_sidecar(path):
         return _classifier(path, path)
+    return _bare_tflite(path, description)
+
+
+def has_sidecar(path: Path) -> bool:
+    """Whether a NAME.json is beside a model that is a sidecar: not what Keras saves of an architecture."""
+    try:
+        told = json.loads(path.with_suffix(".json").read_bytes())
+    except OSError:
+        return False
+    except ValueError:
+        return True  # a damaged one, which reading it will say
+    return not (isinstance(told, dict) and "class_name" in told)
+
+
+def _bare_tflite(path: Path, description: Description) -> Predictor:
+    interpreter = load_interpreter(path, "auto", 1).interpreter
+    feed, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    told = _told(path, description, picture_shape(tuple(feed["shape"])))
+    interpreter.set_tensor(feed["index"], _noise(feed))
+    interpreter.invoke()
+    steps = Quantization.of(out)
+    row = steps.dequantize(interpreter.get_tensor(out["index"]))
+    logits = not are_probabilities(row, steps.scale)
+    told = told.model_copy(update={"logits": logits, "sha256": sha256(path.read_bytes())})
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        if not path.is_file():
-            raise ModelError(f"{path}: no such file")
-        shutil.copy(path, copy)
-        sidecar = _told(path, description, _tflite_shape(path), sha256(path.read_bytes()))
-        copy.with_suffix(".json").write_text(sidecar.to_json(), encoding="utf-8")
+        copy = Path(shutil.copy(path, folder))
+        copy.with_suffix(".json").write_text(told.to_json(), encoding="utf-8")
         return _classifier(copy, path)
+
+
+def _noise(feed: dict[str, Any]) -> NDArray[Any]:
+    shares = np.random.default_rng(0).random(feed["shape"])
+    if np.issubdtype(feed["dtype"], np.floating):
+        return np.asarray(shares, feed["dtype"])
+    limits = np.iinfo(feed["dtype"])
+    return np.asarray(limits.min + shares * (limits.max - limits.min), feed["dtype"])
 
 
 def _classifier(path: Path, shown: Path) -> Predictor:
@@ -99,24 +129,12 @@ def _classifier(path: Path, shown: Path) -> Predictor:
     return Predictor(str(shown), classifier.sidecar, infer)
 
 
-def _tflite_shape(path: Path) -> tuple[int, int, int]:
-    from edgeemo.classifier import load_interpreter
-
-    details = load_interpreter(path, "auto", 1).interpreter.get_input_details()[0]
-    _, height, width, channels = (int(side) for side in details["shape"])
-    return height, width, channels
-
-
 def _keras(path: Path, description: Description) -> Predictor:
     # Keras brings TensorFlow, which takes seconds: only for those who need it.
-    from networks.floatnetwork import are_probabilities
     from networks.reading import read_network
 
     network = read_network(path, description.weights)
-    if description.labels is None:
-        sidecar = _beside(path)
-    else:
-        sidecar = _told(path, description, network.shape, "0" * 64)
+    sidecar = Sidecar.beside(path) if has_sidecar(path) else _told(path, description, network.shape)
     if len(sidecar.labels) != network.outputs:
         raise ModelError(f"{path} has {network.outputs} outputs but {len(sidecar.labels)} labels")
 
@@ -125,28 +143,21 @@ def _keras(path: Path, description: Description) -> Predictor:
         told = sidecar.model_copy(update={"logits": not are_probabilities(outputs)})
         return np.array([to_probabilities(row, told) for row in outputs], np.float32)
 
-    return Predictor(str(path), sidecar, infer)
+    return Predictor(str(path), sidecar, infer, single_thread=False)
 
 
-def _beside(path: Path) -> Sidecar:
-    if not path.with_suffix(".json").is_file():
+def _told(path: Path, description: Description, shape: tuple[int, ...]) -> Sidecar:
+    if description.labels is None:
         raise ModelError(
             f"{path}: no sidecar beside it; say its --labels, in order, and its --range"
         )
-    return Sidecar.beside(path)
-
-
-def _told(
-    path: Path, description: Description, shape: tuple[int, int, int], digest: str
-) -> Sidecar:
     height, width, channels = shape
-    return Sidecar(
+    return describe(
+        description.labels,
         name=path.stem,
-        labels=description.labels or (),
         width=width,
         height=height,
         channels=channels,
         value_range=description.value_range or (0.0, 1.0),
         standardize=description.standardize,
-        sha256=digest,
     )

@@ -19,7 +19,7 @@ def text(
     lines: list[str] = []
     for evaluation, one in zip(evaluations, ms, strict=True):
         lines += _model(evaluation, one)
-    if len(ms) == 2:
+    if len(ms) == 2 and len({e.model.single_thread for e in evaluations}) == 1:
         lines += [f"Latency, first to second: {ms[0] / ms[1]:.2f}", ""]
     if difference is not None:
         lines += _difference(difference)
@@ -48,7 +48,8 @@ def _pictures(out: Path, evaluations: Sequence[Evaluation]) -> Iterator[Path]:
 def _model(evaluation: Evaluation, ms: float) -> Iterator[str]:
     yield f"# {evaluation.model.name}"
     yield ""
-    yield f"{ms:.3f} ms a face on one thread; temperature {evaluation.model.sidecar.temperature:g}"
+    threads = "one thread" if evaluation.model.single_thread else "TensorFlow's threads"
+    yield f"{ms:.3f} ms a face on {threads}; temperature {evaluation.model.sidecar.temperature:g}"
     yield ""
     for name, count in evaluation.left_out.items():
         yield f"- {count} faces of {name} left out: the model has no such label"
