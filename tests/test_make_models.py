@@ -6,13 +6,16 @@ import csv
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig
+from edgeemo.errors import InputError
 from labelled.ferplus import COLUMNS
 from make_models import Plan, make
+from networks.refusal import ExistsError
 
 FER = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013"
 SIDE = 48
@@ -57,3 +60,19 @@ def test_make_trains_converts_and_measures_both(tmp_path: Path) -> None:
     assert [t["epochs"] for t in trained] == [1, 1]
     assert [(t["start"], t["teachers"]) for t in trained] == [("network.keras", ["first"])] * 2
     assert (work / "emotion.md").read_text().startswith("# ")
+
+
+def test_make_does_not_replace_models_unasked(tmp_path: Path) -> None:
+    """It says so before hours of training, not after."""
+    (tmp_path / "fer2013.tflite").write_bytes(b"shipped")
+    plan = Plan(tmp_path / "fer.csv", tmp_path / "votes.csv", tmp_path / "work", tmp_path)
+    with pytest.raises(ExistsError, match=r"fer2013\.tflite exists"):
+        make(plan)
+
+
+def test_make_refuses_another_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trained on PyTorch in the same process, the networks could not be converted."""
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    plan = Plan(tmp_path / "fer.csv", tmp_path / "votes.csv", tmp_path / "work", tmp_path / "out")
+    with pytest.raises(InputError, match="unset KERAS_BACKEND"):
+        make(plan)

@@ -2,12 +2,13 @@
 r"""Make both shipped models from FER2013 and FER+: train twice, choose the margin, quantise, measure.
 
 \b
-python tools/make_models.py --data fer2013.csv --ferplus fer2013new.csv --work runs/edgeemo
-python tools/make_models.py --data fer2013.csv --ferplus fer2013new.csv --work runs/student --teacher runs/teacher
+python tools/make_models.py --data fer2013.csv --ferplus fer2013new.csv --work runs/edgeemo --overwrite
+python tools/make_models.py --data fer2013.csv --ferplus fer2013new.csv --work runs/student --teacher runs/teacher --out mine
 
 A run that was killed goes on. Nothing is chosen by the test faces: margin and temperature come from
 faces of the Training split that were held back, PublicTest only measures. WORK/first gets a run from
-chance, WORK the run that goes on from it with it as its teacher, and the reports.
+chance, WORK the run that goes on from it with it as its teacher, and the reports; WORK/int8 the
+models, which take their place in OUT together when both are done.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from pathlib import Path
 
 import click
 
-from edgeemo.errors import EdgeemoError
+from edgeemo.errors import EdgeemoError, InputError
 from manual import manual
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 PATH = click.Path(path_type=Path)
 TEST = "PublicTest"
+HEADS = ("emotion", "fer2013")
 SECOND_RATE = 0.5
 SECOND_EPOCHS = 60
 CALIBRATION = 50
@@ -43,6 +45,11 @@ class Plan:
     epochs: int | None = None
     precision: str | None = None
     pythons: tuple[Path, ...] = ()
+    overwrite: bool = False
+
+    def model(self, head: str) -> Path:
+        """Where a model is made and measured before it takes its place in `out`."""
+        return self.work / "int8" / f"{head}.tflite"
 
 
 @click.command(help=manual(__doc__))
@@ -56,6 +63,7 @@ class Plan:
 )
 @click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]))
 @click.option("--verify-python", "pythons", type=PATH, multiple=True, help="As convert.py has it.")
+@click.option("--overwrite", is_flag=True, help="Replace models that are in OUT.")
 def main(**options: object) -> None:  # noqa: D103 - click takes the help from the module
     try:
         make(Plan(**options))  # type: ignore[arg-type]  # click has checked the types
@@ -68,11 +76,21 @@ def make(plan: Plan) -> None:
     """Do all of it.
 
     Raises:
-        EdgeemoError: the data or a folder can't be used, or int8 loses too much.
+        EdgeemoError: the data or a folder can't be used, or int8 loses too much; nothing in `out` was changed.
     """
+    import keras
+
+    from converting.files import refuse_existing, write_together
     from learning.lesson import learn
     from learning.trainer import Order
 
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            "the models are converted by TensorFlow: unset KERAS_BACKEND, or train each run on PyTorch first by "
+            "train.py (models/emotion.md has the commands)"
+        )
+    if not plan.overwrite:
+        refuse_existing(plan.out / plan.model(head).name for head in HEADS)
     first = Order(
         recipe="edgeemo",
         data=plan.data,
@@ -93,8 +111,15 @@ def make(plan: Plan) -> None:
         epochs=plan.epochs or SECOND_EPOCHS,
     )
     learn(second, click.echo)
-    margin = _quantise(plan, "emotion", margin=None)
-    _quantise(plan, "fer2013", margin=margin)  # one trunk, one framing
+    margin = None
+    for head in HEADS:
+        margin = _quantise(plan, head, margin)  # one trunk, one framing: the first head's
+    made = [path for head in HEADS for path in _files(plan, head)]
+    write_together({plan.out / path.name: path.read_bytes() for path in made})
+
+
+def _files(plan: Plan, head: str) -> list[Path]:
+    return [plan.model(head).with_suffix(s) for s in (".tflite", ".json", ".report.html")]
 
 
 def _quantise(plan: Plan, head: str, margin: float | None) -> float:
@@ -123,7 +148,7 @@ def _convert(plan: Plan, head: str, margin: float) -> None:
     trained = Sidecar.beside(source)
     order = Order(
         source=source,
-        out=plan.out / head,
+        out=plan.model(head),
         labels=trained.labels,
         data=plan.work / "held",
         ferplus=_votes(plan, head),
@@ -145,7 +170,7 @@ def _best_margin(plan: Plan, head: str) -> float:
     from labelled.dataset import load
     from margin import MARGINS, rate
 
-    classifier = TFLiteClassifier(ModelConfig(path=plan.out / f"{head}.tflite"))
+    classifier = TFLiteClassifier(ModelConfig(path=plan.model(head)))
     rated = rate(classifier, load(plan.work / "held", ferplus=_votes(plan, head)))
     best = MARGINS[rated.shares.index(max(rated.shares))]
     click.echo(
@@ -158,7 +183,7 @@ def _measure(plan: Plan, head: str) -> None:
     from evaluate import run
 
     page = run(
-        (plan.work / f"{head}.keras", plan.out / f"{head}.tflite"),
+        (plan.work / f"{head}.keras", plan.model(head)),
         data=plan.data,
         ferplus=plan.ferplus if head == "emotion" else None,
         usage=TEST,
@@ -173,10 +198,10 @@ def _tell_training(plan: Plan, head: str) -> None:
     from edgeemo.sidecar import Sidecar
 
     trained = Sidecar.beside(plan.work / f"{head}.keras")
-    shipped = Sidecar.beside(plan.out / f"{head}.tflite")
+    shipped = Sidecar.beside(plan.model(head))
     provenance = {**shipped.provenance, "training": trained.provenance}
     text = shipped.model_copy(update={"provenance": provenance}).to_json()
-    write_together({plan.out / f"{head}.json": text.encode()})
+    write_together({plan.model(head).with_suffix(".json"): text.encode()})
 
 
 if __name__ == "__main__":
