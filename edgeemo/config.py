@@ -82,7 +82,6 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        coerce_numbers_to_str=True,
         allow_inf_nan=False,
         use_attribute_docstrings=True,  # they become config.yaml's comments and the schema's text
     )
@@ -132,6 +131,12 @@ class CameraConfig(Section):
     def _follows_grammar(cls, value: str) -> str:
         Address.parse(value)
         return value
+
+    @field_validator("rotate", mode="before")
+    @classmethod
+    def _as_number(cls, value: object) -> object:
+        # Environment and --set give texts, which a Literal does not take for numbers.
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
 
     @model_validator(mode="after")
     def _one_password(self) -> CameraConfig:
@@ -264,7 +269,7 @@ class TlsConfig(Section):
 class MqttConfig(Section):
     """The broker."""
 
-    host: str | None = None
+    host: str | None = Field(default=None, min_length=1)
     """Name or address; without one nothing is published."""
     port: int = Field(default=1883, ge=1, le=65_535)
     """TCP port."""

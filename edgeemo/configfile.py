@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import grp
+import logging
 import os
 import stat
 import typing
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from edgeemo.address import mask_url
 from edgeemo.config import Config
 from edgeemo.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 ENV_PREFIX = "EDGEEMO_"
 DEFAULT_PATHS = (Path("/etc/edgeemo/config.yaml"),)
@@ -80,8 +83,16 @@ def _missing_files(config: Config) -> Iterator[str]:
     }
     for key, path in named.items():
         if path is not None and not os.access(path, os.R_OK):
-            reason = "can't be read by this user" if path.exists() else "does not exist"
+            reason = "does not exist" if _is_absent(path) else "can't be read by this user"
             yield f"{key}: {path} {reason}"
+
+
+def _is_absent(path: Path) -> bool:
+    """Whether there is certainly no such file: in a folder that is closed to us there may be one."""
+    try:
+        return not path.exists()
+    except OSError:
+        return False
 
 
 def _violations(settings: Settings) -> list[ErrorDetails]:
@@ -103,11 +114,23 @@ def _remove(settings: Settings, path: Sequence[int | str]) -> None:
     place.pop(path[-1], None)
 
 
-def find_config(path: Path | None) -> Path | None:
-    """The file to read: the given one, else the system's if there is one, else none."""
+def find_config(path: Path | None, system: Sequence[Path] = DEFAULT_PATHS) -> Path | None:
+    """The file to read: the given one, else the system's if there is one, else none.
+
+    One that this user may not look at counts as none, with a line in the log.
+    """
     if path is not None:
         return path
-    return next((p for p in DEFAULT_PATHS if p.is_file()), None)
+    return next((p for p in system if _is_there(p)), None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        # As installed, the folder is closed to all but root and the service; others may look at pictures.
+        logger.warning("%s needs sudo (%s): the defaults apply", path, error.strerror)
+        return False
 
 
 def exposure_warning(path: Path) -> str | None:
@@ -153,7 +176,9 @@ def _section(annotation: object) -> type[BaseModel] | None:
 
 def _read(path: Path) -> Settings:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        loaded = yaml.safe_load(text)
+        written = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - it makes nothing but texts
     except OSError as error:
         raise ConfigError(str(path), [f"can't be read: {error.strerror or error}"]) from error
     except UnicodeDecodeError as error:
@@ -162,6 +187,8 @@ def _read(path: Path) -> Settings:
         ) from error
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [_yaml_problem(error)]) from error
+    except ValueError as error:  # what looks like a date or a number to YAML and is none
+        raise ConfigError(str(path), [f"{error}: a text like that belongs in quotes"]) from error
     except RecursionError as error:
         raise ConfigError(str(path), ["is nested too deeply to be a configuration"]) from error
     if loaded is None:
@@ -170,7 +197,7 @@ def _read(path: Path) -> Settings:
         raise ConfigError(
             str(path), [f"should hold `key: value` lines, not a {type(loaded).__name__}"]
         )
-    return _without_empty_sections(_with_text_keys(loaded), Config)
+    return _without_empty_sections(_as_written(_with_text_keys(loaded), written, Config), Config)
 
 
 def _with_text_keys(value: Any) -> Any:
@@ -178,6 +205,25 @@ def _with_text_keys(value: Any) -> Any:
     if isinstance(value, dict):
         return {"null" if k is None else str(k): _with_text_keys(v) for k, v in value.items()}
     return [_with_text_keys(v) for v in value] if isinstance(value, list) else value
+
+
+def _as_written(settings: Settings, written: Settings, model: type[BaseModel]) -> Settings:
+    """The same with texts as the file spells them: YAML takes 0123, 12:30:45 and yes for something else."""
+    spelt = dict(settings)
+    for name, field in model.model_fields.items():
+        value, text = settings.get(name), written.get(name)
+        section = _section(field.annotation)
+        if section and isinstance(value, dict) and isinstance(text, dict):
+            spelt[name] = _as_written(value, text, section)
+        elif _is_text(field.annotation) and value is not None and isinstance(text, str):
+            spelt[name] = text
+    return spelt
+
+
+def _is_text(annotation: object) -> bool:
+    """Whether a setting is a text, a path or one of some words; None may be allowed besides."""
+    parts = (annotation, *typing.get_args(annotation))
+    return any(part in (str, SecretStr, Path) or isinstance(part, str) for part in parts)
 
 
 def _without_empty_sections(settings: Settings, model: type[BaseModel]) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import logging
 import os
 import subprocess
 import sys
@@ -16,10 +17,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeemo.config import Config
-from edgeemo.configfile import ENV_PREFIX, exposure_warning, key_paths, load_config, masked
+from edgeemo.configfile import (
+    ENV_PREFIX,
+    exposure_warning,
+    find_config,
+    key_paths,
+    load_config,
+    masked,
+)
 from edgeemo.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
+HIDDEN = Path("x" * 300)
+"""A name that no file system looks up: an error for root too, as a closed folder is for others."""
 
 
 def problems(path: Path | None = None, *overrides: str, **environ: str) -> tuple[str, ...]:
@@ -119,6 +129,49 @@ def test_load_config_explains_bad_overrides() -> None:
     )
     assert found[1] == "--set 'nothing': should be key=value, such as mqtt.host=localhost"
     assert found[2].startswith("mqtt.port (--set mqtt.port): 'x' is not allowed")
+
+
+@pytest.mark.parametrize(
+    "text", ["0123", "1_000", "12:30:45", "1.50", "2024-01-01", "yes", "0x1F", "4711", "'0123'"]
+)
+def test_load_config_takes_a_text_as_it_is_written(write: Write, text: str) -> None:
+    """What YAML would make a number, a date or a truth value of stays the password that it is."""
+    password = load_config(write(f"mqtt: {{password: {text}}}"), (), {}).mqtt.password
+    assert password is not None
+    assert password.get_secret_value() == text.strip("'")
+
+
+def test_load_config_takes_numbers_for_ids_cameras_and_versions(write: Write) -> None:
+    """An id, a camera's number and a version of MQTT need no quotes."""
+    config = load_config(write("device: 07\ncamera: {source: 0}\nmqtt: {protocol: 5}"), (), {})
+    assert (config.device, config.camera.source, config.mqtt.protocol) == ("07", "0", "5")
+
+
+def test_load_config_leaves_values_for_the_camera_what_yaml_makes_them(write: Write) -> None:
+    """Controls have no type of ours: libcamera gets numbers and truth values."""
+    path = write("camera: {controls: {ExposureTime: 10_000, AnalogueGain: 2.50, AwbEnable: yes}}")
+    assert load_config(path, (), {}).camera.controls == {
+        "ExposureTime": 10_000,
+        "AnalogueGain": 2.5,
+        "AwbEnable": True,
+    }
+
+
+def test_load_config_explains_a_date_that_is_none(write: Write) -> None:
+    """YAML's own reader fails on a text that only looks like a date; that is said, not crashed on."""
+    (problem,) = problems(write("mqtt: {password: 2024-13-45}"))
+    assert problem.endswith("a text like that belongs in quotes")
+
+
+def test_load_config_takes_a_choice_of_numbers_as_text() -> None:
+    """Degrees come as text from the command line and the environment."""
+    assert load_config(None, ["camera.rotate=90"], {}).camera.rotate == 90
+
+
+def test_load_config_refuses_an_empty_host() -> None:
+    """A variable that was left empty names no broker, and is said to be wrong."""
+    (problem,) = problems(None, EDGEEMO_MQTT_HOST="")
+    assert problem.startswith("mqtt.host (environment variable EDGEEMO_MQTT_HOST): ''")
 
 
 def test_load_config_takes_lists_from_the_command_line() -> None:
@@ -239,3 +292,27 @@ def test_load_config_names_files_that_are_not_there(tmp_path: Path) -> None:
         f"mqtt.password_file: {gone} does not exist",
         f"mqtt.tls.ca_file: {gone} does not exist",
     )
+
+
+def test_load_config_names_files_that_cannot_be_looked_at() -> None:
+    """What may be there, but is hidden from this user, is not called absent."""
+    assert problems(None, f"mqtt.password_file={HIDDEN}") == (
+        f"mqtt.password_file: {HIDDEN} can't be read by this user",
+    )
+
+
+def test_find_config_passes_over_what_cannot_be_looked_at(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Who may not enter the system's folder gets the defaults, and is told so."""
+    with caplog.at_level(logging.WARNING):
+        assert find_config(None, [HIDDEN]) is None
+    (said,) = caplog.messages
+    assert said == f"{HIDDEN} needs sudo (File name too long): the defaults apply"
+
+
+def test_find_config_takes_the_system_s_file_where_none_is_given(write: Write) -> None:
+    """The given one goes before it."""
+    path = write("device: hall")
+    assert find_config(None, [path]) == path
+    assert find_config(HIDDEN, [path]) == HIDDEN
