@@ -14,7 +14,8 @@ STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "tcp")
 MASK = "***"
 
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
-_LOGIN = re.compile(r"(?<=://)[^/?#]*@")
+# Up to the last @, wherever it stands: a password may hold a / or ? that nobody has escaped.
+_LOGIN = re.compile(r"(?<=://).*@", re.S)
 # Cheap cameras want the log-in in the query or even in the path: /user=admin&password=secret
 _SECRET = re.compile(
     r"(?<=[?&/;_])((?:user|usr|username|pass|passwd|password|pwd|token|key|auth)=)[^&/;#]*", re.I
@@ -91,7 +92,23 @@ def _check_url(url: str, scheme: str) -> str:
         raise ValueError(f"a URL starts with one of {', '.join(f'{s}://' for s in STREAM_SCHEMES)}")
     if not url.partition("://")[2].strip("/"):
         raise ValueError(f"a host is missing: {scheme}://HOST/PATH")
+    if not _has_usable_host(url):
+        raise ValueError(
+            f"no host and port can be told from it, as in {scheme}://HOST:PORT/PATH; a log-in that "
+            "holds / ? or # belongs in camera.user and camera.password"
+        )
     return url
+
+
+def _has_usable_host(url: str) -> bool:
+    """Whether host and port can be told from the rest, and the host be looked up; it may be empty."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a property that raises unless it is a number up to 65535
+        (parts.hostname or "").encode("idna")
+    except ValueError:  # UnicodeError among them; its text may hold a piece of a password
+        return False
+    return True
 
 
 def _check_number(text: str, form: str) -> str:

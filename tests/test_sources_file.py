@@ -151,6 +151,8 @@ def _folder(*names: str) -> Callable[[Path], Path]:
         (_folder("a.txt", "b.txt"), "holds no picture, only 2 other files"),
         (_folder("broken.jpg"), "broken.jpg is not a picture"),
         (lambda folder: folder / "absent.mp4", "No such file"),
+        # As a closed folder is, but for root too: asking what is there is itself an error.
+        (lambda folder: folder / ("x" * 300), "File name too long"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -108,6 +108,15 @@ def test_stream_refused_login_is_an_error_without_the_password(
     assert "wrong" not in "".join(capfd.readouterr())
 
 
+def test_stream_whose_password_cannot_be_read_is_tried_again(tmp_path: Path) -> None:
+    """A file that is empty while it is replaced counts as a lost camera, not as a bad configuration."""
+    path = tmp_path / "secret"
+    path.touch()
+    source = make_source(quick("rtsp://127.0.0.1:9/x", user=USER, password_file=path))
+    with pytest.raises(SourceError, match="its first line holds no password"):
+        source.open()
+
+
 def test_stream_missing_path_is_an_error(camera: NetCamera) -> None:
     """A stream that the server does not have is told as such."""
     with pytest.raises(SourceError, match="it has no such stream: is the path right"):

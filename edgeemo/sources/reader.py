@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -129,7 +130,7 @@ def open_reader(path: Path, fps: float) -> Reader:
     Raises:
         InputError: there is nothing, or nothing usable.
     """
-    if path.is_dir():
+    if is_folder(path):
         return PictureReader(pictures_in(path), fps)
     _refuse_unusable(path)
     if is_picture(path):
@@ -137,9 +138,14 @@ def open_reader(path: Path, fps: float) -> Reader:
     return ClipReader(path)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder, as far as this user can tell: what can't be looked at is none."""
+    # Path.is_dir raises where a folder on the way is closed: who reads or writes there says it better.
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def is_picture(path: Path) -> bool:
-    """Whether a file starts as a still picture does; an animated GIF is a clip. Raises OSError."""
-    """Whether a file is a still picture by its content; an animated GIF is a clip."""
+    """Whether a file is a still picture by its content; an animated GIF is a clip. Raises OSError."""
     # Newer OpenCV takes a GIF for a picture and would give its first frame only.
     return bool(cv2.haveImageReader(str(path))) and not is_gif(path)
 
@@ -155,7 +161,6 @@ def _refuse_unusable(path: Path) -> None:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures in a folder, by name. Raises InputError if it can't be read or holds none."""
     """The pictures of a folder, in the order of their names.
 
     Raises:

@@ -9,7 +9,7 @@ import cv2
 
 from edgeemo.address import mask_url, with_login
 from edgeemo.config import CameraConfig
-from edgeemo.errors import SourceError
+from edgeemo.errors import ConfigError, SourceError
 from edgeemo.secret import read_password
 from edgeemo.sources.opencv import OpenCVCapture
 from edgeemo.sources.rtsp import explain
@@ -39,10 +39,14 @@ class StreamSource:
         self._index = 0
 
     def open(self) -> None:
-        """Connect and log in, within `open_timeout_s`."""
+        """Connect and log in, within `open_timeout_s`.
+
+        Raises:
+            SourceError: there is no stream, or the file of the password can't be used just now.
+        """
         self.close()
         os.environ[FFMPEG_OPTIONS] = f"rtsp_transport;{self._config.transport}"
-        url = with_login(self._url, self._config.user, read_password(self._config, "camera"))
+        url = with_login(self._url, self._config.user, self._password())
         # Only as parameters of opening do the time-outs hold from the first byte on.
         limits = [
             *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, round(self._config.open_timeout_s * MS_PER_S)),
@@ -54,6 +58,14 @@ class StreamSource:
             raise SourceError(f"{self.name} can't be opened: {reason}")
         self._capture = OpenCVCapture(self.name, opened)
         self._skip_backlog(self._capture)
+
+    def _password(self) -> str | None:
+        try:
+            return read_password(self._config, "camera")
+        except ConfigError as error:
+            # The file may just be replaced by another, and whole at the next attempt.
+            reason = " ".join(str(error).split())
+            raise SourceError(f"{self.name} can't be opened: {reason}") from error
 
     def read(self) -> Frame:
         """The next frame, stamped on arrival: the stamps in a stream are of the camera's clock."""

@@ -103,7 +103,7 @@ class V4L2Source:
         return capture
 
     def _refuse_unusable(self) -> None:
-        if not self._path.exists():
+        if not os.access(self._path, os.F_OK):
             raise SourceError(f"{self.name} is not there: is the camera plugged in?")
         if not os.access(self._path, os.R_OK | os.W_OK):
             raise SourceError(
