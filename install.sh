@@ -221,9 +221,11 @@ active_units() {
         'edgeemo.service' 'edgeemo@*.service' | awk '{ print $1 }'
 }
 
+# As the unit does with %i: the instance's name as it stands, whose hyphens systemd-escape would take for slashes.
 config_of() {
+    local instance=${1#edgeemo@}
     case $1 in
-        edgeemo@*) echo "$ETC/$(systemd-escape --unescape --instance "$1").yaml" ;;
+        edgeemo@*) echo "$ETC/${instance%.service}.yaml" ;;
         *) echo "$ETC/config.yaml" ;;
     esac
 }
@@ -311,14 +313,24 @@ remove_older() {
 say_what_next() {
     [[ $dry_run ]] && return
     say "edgeemo doctor"
-    # As the service's user, who has to reach the camera. What is not there yet, a camera or a broker,
-    # is for the reader to mend, and no failure of the installation.
-    (cd / && runuser -u edgeemo -- env STATE_DIRECTORY=$STATE "$LINK" doctor "$ETC/config.yaml") || true
+    # What is not there yet, a camera or a broker, is for the reader to mend, and no failure of the installation.
+    doctor || true
     [[ $old ]] && { say "upgraded from $old to $(basename "$new")"; return; }
     say "installed. Next:"
     echo "    sudo nano $ETC/config.yaml      name your broker: mqtt.host"
     echo "    sudo systemctl start edgeemo       and: journalctl -fu edgeemo"
     echo "    $ROOT/current/share/edgeemo/raspberry-pi.md tells more"
+}
+
+# As the service's user, who has to reach the camera, and with the secrets, which only systemd gives that user.
+doctor() {
+    if [[ -d /run/systemd/system ]]; then
+        systemd-run --quiet --wait --pipe --collect --property=User=edgeemo \
+            --property=SupplementaryGroups=video --property="LoadCredential=secrets:$ETC/secrets" \
+            --setenv=STATE_DIRECTORY=$STATE "$LINK" doctor "$ETC/config.yaml"
+    else
+        (cd / && runuser -u edgeemo -- env STATE_DIRECTORY=$STATE "$LINK" doctor "$ETC/config.yaml")
+    fi
 }
 
 main() {

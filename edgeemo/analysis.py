@@ -10,7 +10,7 @@ from edgeemo.config import Config
 from edgeemo.errors import InputError
 from edgeemo.pipeline import Classifier, Look, Pipeline, build_pipeline
 from edgeemo.sources.file import FileSource
-from edgeemo.sources.reader import PICTURE_SUFFIXES, is_picture
+from edgeemo.sources.reader import PICTURE_SUFFIXES, is_folder, is_picture
 from edgeemo.sources.source import frames
 from edgeemo.types import Face, Frame
 
@@ -79,18 +79,21 @@ def inputs(paths: Sequence[Path]) -> Iterator[Path]:
     """The files meant by some paths: those of a folder are its pictures and clips, by name.
 
     Raises:
-        InputError: a path that is not there, or a folder without any.
+        InputError: a path that is not there or can't be looked at, or a folder without any.
     """
     for path in paths:
-        if not path.exists():
-            raise InputError(f"can't read {path}: No such file or directory")
-        yield from _within(path) if path.is_dir() else (path,)
+        try:
+            path.stat()
+            files = _within(path) if is_folder(path) else [path]
+        except OSError as error:
+            raise InputError(f"can't read {path}: {error.strerror or error}") from error
+        yield from files
 
 
-def _within(folder: Path) -> Iterator[Path]:
+def _within(folder: Path) -> list[Path]:
     files = sorted(p for p in folder.iterdir() if p.is_file())
     known = [p for p in files if p.suffix.lower() in (*PICTURE_SUFFIXES, *CLIP_SUFFIXES)]
     if not known:
         others = f"only {len(files)} other files" if files else "nothing at all"
         raise InputError(f"{folder} holds no picture and no clip, {others}")
-    yield from known
+    return known

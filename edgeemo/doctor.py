@@ -26,6 +26,7 @@ from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import Config
 from edgeemo.delivery.brokerprobe import probe
 from edgeemo.errors import BrokerError, ConfigError, EdgeemoError
+from edgeemo.pipeline import build_pipeline
 from edgeemo.sight.detector import load_cascade
 from edgeemo.sources import make_source
 from edgeemo.thermal import Thermometer
@@ -157,6 +158,8 @@ def _model(config: Config) -> Iterator[Finding]:
         "model",
         f"{config.model.path} on {classifier.runtime}: {', '.join(classifier.labels)}",
     )
+    build_pipeline(config, classifier)
+    yield Finding(Verdict.GOOD, "model", f"{config.detect.model} tells faces from the rest")
 
 
 def _camera(config: Config) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import socket
 import time
 from collections.abc import Mapping
@@ -18,6 +19,11 @@ logger = logging.getLogger(__name__)
 
 SECRETS = "secrets"
 """The unit's LoadCredential= loads a folder under this id; systemd names its files <id>_<file>."""
+
+SETTINGS_DIR = Path("/etc/edgeemo")
+"""Where the units find their settings, config.yaml or NAME.yaml, and that folder."""
+STATE_DIR = Path("/var/lib/edgeemo")
+"""What StateDirectory= makes, for an instance NAME a folder NAME in it."""
 
 
 class Notifier:
@@ -124,7 +130,29 @@ def credential(name: str, environ: Mapping[str, str] | None = None) -> Path | No
     if not directory:
         return None
     candidates = (Path(directory) / name, Path(directory) / f"{SECRETS}_{name}")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if os.access(path, os.R_OK)), None)
+
+
+def unit_environment(settings: Path) -> dict[str, str]:
+    """What the unit that reads this settings file gives its service, by the variables' names.
+
+    edgeemo.service reads config.yaml, edgeemo@NAME.service NAME.yaml; empty for a file elsewhere,
+    which no unit reads. What a drop-in adds is not known.
+    """
+    settings = settings.absolute()
+    if settings.parent != SETTINGS_DIR or settings.suffix != ".yaml":
+        return {}
+    given = {
+        "STATE_DIRECTORY": str(STATE_DIR),
+        "CREDENTIALS_DIRECTORY": str(SETTINGS_DIR / SECRETS),
+    }
+    if settings.name == "config.yaml":
+        return given
+    host = platform.node().partition(".")[0]
+    return given | {
+        "STATE_DIRECTORY": str(STATE_DIR / settings.stem),
+        "EDGEEMO_DEVICE": f"{host}-{settings.stem}",
+    }
 
 
 class JournalFormatter(logging.Formatter):

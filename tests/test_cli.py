@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import edgeemo
+from clips import write_gif
 from edgeemo.config import bundled_model
 from process import environment, run
 
@@ -107,6 +108,42 @@ def test_analyze_annotates_a_picture_and_a_clip(tmp_path: Path, still: Path, cli
     assert (still.read_bytes(), clip.read_bytes()) == before
 
 
+@pytest.mark.parametrize("names", [("one", "two"), ("two", "one")])
+def test_analyze_annotates_over_no_other_input(
+    tmp_path: Path, still: Path, names: tuple[str, str]
+) -> None:
+    """A drawing that would take the place of another input is refused before anything is drawn."""
+    for name in names:
+        (tmp_path / name).mkdir()
+        shutil.copy(still, tmp_path / name / "a.png")
+    inputs = [tmp_path / name / "a.png" for name in names]
+    done = run("analyze", *inputs, "--annotate", tmp_path / "one")
+    assert done.returncode == 4
+    assert f"--annotate {tmp_path / 'one' / 'a.png'}" in done.stderr
+    assert [path.read_bytes() for path in inputs] == [still.read_bytes()] * 2
+
+
+def test_analyze_annotates_no_two_inputs_into_one(tmp_path: Path, still: Path) -> None:
+    """Equal names from two folders are refused: one drawing would replace the other."""
+    for name in ("one", "two", "out"):
+        (tmp_path / name).mkdir()
+    inputs = [shutil.copy(still, tmp_path / name / "a.png") for name in ("one", "two")]
+    done = run("analyze", *inputs, "--annotate", tmp_path / "out")
+    assert done.returncode == 4
+    assert "would overwrite another input or its drawing" in done.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_analyze_annotates_a_gif_over_no_clip_beside_it(tmp_path: Path, clip: Path) -> None:
+    """A GIF is drawn into an AVI, which may be the name of another input."""
+    write_gif(tmp_path / "demo.gif", [10, 60], [0.1, 0.1])
+    shutil.copy(clip, tmp_path / "demo.avi")
+    (tmp_path / "out").mkdir()
+    done = run("analyze", tmp_path / "demo.avi", tmp_path / "demo.gif", "--annotate", tmp_path)
+    assert done.returncode == 4
+    assert (tmp_path / "demo.avi").read_bytes() == clip.read_bytes()
+
+
 def test_bench_compares_with_the_plain_loop(clip: Path) -> None:
     """The figures of both, and their ratio, in one JSON object."""
     (report,) = lines("bench", clip, "--json", "--baseline")
@@ -137,6 +174,28 @@ def test_doctor_finds_what_is_wrong(tmp_path: Path) -> None:
     assert "wrong   broker port" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["check", "doctor"])
+@pytest.mark.parametrize("model", ["/nonexistent/face.tflite", str(bundled_model())])
+def test_network_that_finds_no_faces_is_told(command: str, model: str, tmp_path: Path) -> None:
+    """What detect.model names is tried too: not there, or of another kind, exit 3 as the daemon would."""
+    done = run(
+        *(command, "--set", f"detect.model={model}", "--set", f"state_dir={tmp_path}"),
+        *("--set", "camera.source=demo"),
+    )
+    assert done.returncode == 3
+    assert (
+        "side by side" in done.stdout + done.stderr or "detect.model" in done.stdout + done.stderr
+    )
+
+
+def test_check_reads_the_password_of_the_camera(tmp_path: Path) -> None:
+    """A file without one is a problem of the configuration."""
+    (tmp_path / "secret").touch()
+    done = run("check", "--set", f"camera.password_file={tmp_path / 'secret'}")
+    assert done.returncode == 2
+    assert "camera.password_file: its first line holds no password" in done.stderr
+
+
 def truncated(path: Path, folder: Path) -> Path:
     """The first half of a file."""
     half = folder / f"half{path.suffix}"
@@ -164,6 +223,7 @@ def test_analyze_refuses_what_it_cannot_read(tmp_path: Path, still: Path, clip: 
         truncated(clip, tmp_path),
         tmp_path / "empty",
         tmp_path / "gone.png",
+        tmp_path / ("x" * 300),
     )
     for path in unreadable:
         done = run("analyze", path)

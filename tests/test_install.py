@@ -126,6 +126,22 @@ def test_installer_refuses_what_it_does_not_understand(arguments: list[str], sai
     assert "==>" not in output
 
 
+@pytest.mark.parametrize(
+    ("unit", "config"),
+    [
+        ("edgeemo.service", "/etc/edgeemo/config.yaml"),
+        ("edgeemo@hall.service", "/etc/edgeemo/hall.yaml"),
+        ("edgeemo@front-door.service", "/etc/edgeemo/front-door.yaml"),
+    ],
+)
+def test_installer_checks_the_settings_that_a_unit_reads(unit: str, config: str) -> None:
+    """The name of an instance is taken as it stands, as %i is."""
+    functions = (ROOT / "install.sh").read_text("utf-8").replace('\nmain "$@"\n', "\n")
+    asked = ["bash", "-c", f'{functions}\nconfig_of "{unit}"']
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{config}\n"
+
+
 @pytest.mark.real
 def test_uninstaller_only_says_what_it_would_do() -> None:
     """A dry run of the uninstaller needs no root and names what would go and what would stay."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import platform
 import socket
 import sys
 import time
@@ -19,6 +20,7 @@ from edgeemo.systemd import (
     Watchdog,
     credential,
     log_formatter,
+    unit_environment,
     watchdog_interval_s,
 )
 
@@ -188,6 +190,35 @@ def test_credential_is_none_where_none_was_given(tmp_path: Path) -> None:
     """Neither without systemd, nor with a folder that lacks it."""
     assert credential("mqtt_password", {}) is None
     assert credential("mqtt_password", {"CREDENTIALS_DIRECTORY": str(tmp_path)}) is None
+
+
+def test_credential_is_none_where_it_cannot_be_read(tmp_path: Path) -> None:
+    """Of the folder of secrets others than root see nothing; a name too long is as bad for root."""
+    assert credential("x" * 300, {"CREDENTIALS_DIRECTORY": str(tmp_path)}) is None
+
+
+def test_unit_environment_is_that_of_the_one_service() -> None:
+    """Its settings are config.yaml; state and secrets lie where the unit has them."""
+    assert unit_environment(Path("/etc/edgeemo/config.yaml")) == {
+        "STATE_DIRECTORY": "/var/lib/edgeemo",
+        "CREDENTIALS_DIRECTORY": "/etc/edgeemo/secrets",
+    }
+
+
+def test_unit_environment_is_that_of_an_instance() -> None:
+    """NAME.yaml has a state of its own, and is a device of its own."""
+    host = platform.node().partition(".")[0]
+    assert unit_environment(Path("/etc/edgeemo/front-door.yaml")) == {
+        "STATE_DIRECTORY": "/var/lib/edgeemo/front-door",
+        "CREDENTIALS_DIRECTORY": "/etc/edgeemo/secrets",
+        "EDGEEMO_DEVICE": f"{host}-front-door",
+    }
+
+
+@pytest.mark.parametrize("path", ["config.yaml", "/etc/edgeemo/config.yaml.new", "/etc/other.yaml"])
+def test_unit_environment_is_empty_for_settings_of_no_unit(path: str) -> None:
+    """A file elsewhere gets neither the service's state nor its secrets."""
+    assert unit_environment(Path(path)) == {}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from edgeemo.annotate import CLIP_CODES, annotated, open_canvas
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.cli.options import overrides_option, read_config
 from edgeemo.errors import InputError
-from edgeemo.sources.reader import is_picture
+from edgeemo.sources.reader import is_folder, is_picture
 
 
 @click.command()
@@ -45,14 +45,13 @@ def analyze(
     """
     config = read_config(config_path, overrides)
     files = list(inputs(paths))
-    if out and len(files) > 1 and not out.is_dir():
-        raise InputError(f"--annotate {out} should be an existing folder for {len(files)} inputs")
+    targets = _targets(files, out) if out else [None] * len(files)
     analyzer = Analyzer(config, TFLiteClassifier(config.model))
     show = _show_json if as_json else _show_text
     failed = 0
-    for path in files:
+    for path, target in zip(files, targets, strict=True):
         try:
-            show(path, _drawn(analyzer.look(path), path, out))
+            show(path, _drawn(analyzer.look(path), path, target))
         except InputError as error:
             click.echo(f"edgeemo: {error}", err=True)
             failed = error.exit_code
@@ -73,25 +72,40 @@ def _show_text(path: Path, looks: Iterator[Seen]) -> None:
     click.echo(f"{path}: {analysed.total()} frames, {analysed[True]} analysed")
 
 
-def _drawn(looks: Iterator[Seen], path: Path, out: Path | None) -> Iterator[Seen]:
-    """The same looks, each drawn onto its picture on the way if `out` says where to."""
-    if out is None:
+def _drawn(looks: Iterator[Seen], path: Path, target: Path | None) -> Iterator[Seen]:
+    """The same looks, each drawn onto its picture on the way if there is a target."""
+    if target is None:
         yield from looks
         return
-    is_clip = not is_picture(path)
-    target = _target(path, out, is_clip)
-    if target.resolve() == path.resolve():
-        raise InputError(f"--annotate {target} would overwrite the input; name another place")
-    canvas = open_canvas(target, is_clip=is_clip)
+    canvas = open_canvas(target, is_clip=not is_picture(path))
     with closing(canvas):
         for seen in looks:
             canvas.add(annotated(seen.frame.image, seen.look.faces), seen.look.at)
             yield seen
 
 
-def _target(path: Path, out: Path, is_clip: bool) -> Path:
-    if not out.is_dir():
+def _targets(files: list[Path], out: Path) -> list[Path]:
+    """Where each drawing goes. Refused as a whole before any of them can destroy an input or another."""
+    if len(files) > 1 and not is_folder(out):
+        raise InputError(f"--annotate {out} should be an existing folder for {len(files)} inputs")
+    targets = [_target(path, out) for path in files]
+    taken = {path.resolve() for path in files}
+    for path, target in zip(files, targets, strict=True):
+        if target.resolve() == path.resolve():
+            raise InputError(f"--annotate {target} would overwrite the input; name another place")
+        if target.resolve() in taken:
+            raise InputError(
+                f"--annotate {target}, drawn from {path}, would overwrite another input or its "
+                "drawing; name another place, or call analyze once for each"
+            )
+        taken.add(target.resolve())
+    return targets
+
+
+def _target(path: Path, out: Path) -> Path:
+    if not is_folder(out):
         return out
+    is_clip = not is_picture(path)
     # Not every clip that can be read can be written: an animated GIF becomes an AVI.
     return out / (
         f"{path.stem}.avi" if is_clip and path.suffix.lower() not in CLIP_CODES else path.name

@@ -7,20 +7,25 @@ from collections.abc import Iterator
 import click
 
 from edgeemo.address import mask_url
+from edgeemo.classifier import TFLiteClassifier
 from edgeemo.cli.options import config_options
 from edgeemo.config import Config
 from edgeemo.delivery.broker import new_client
+from edgeemo.pipeline import build_pipeline
+from edgeemo.secret import read_password
 from edgeemo.sidecar import Sidecar
 
 
 @click.command()
 @config_options
 def check(config: Config) -> None:
-    """Report every problem of a configuration (exit 2), or what it will do."""
-    sidecar = Sidecar.beside(config.model.path)
+    """Report every problem of a configuration (exit 2; of its networks 3), or what it will do."""
+    classifier = TFLiteClassifier(config.model)
+    build_pipeline(config, classifier)  # sees nothing: the network of detect.model is loaded
+    read_password(config.camera, "camera")
     if config.mqtt.host is not None:
         new_client(config, "check")  # goes nowhere: password and certificates are read
-    for line in plan(config, sidecar):
+    for line in plan(config, classifier.sidecar):
         click.echo(line)
 
 

@@ -290,7 +290,7 @@ def test_service_is_not_restarted_for_a_missing_model(machine: Machine, settings
 def test_service_logs_in_with_a_secret_that_only_root_can_read(
     machine: Machine, tmp_path: Path
 ) -> None:
-    """A password in the folder of secrets reaches the service, and only as systemd's credential."""
+    """A password in the folder of secrets reaches the service as systemd's credential, and root's doctor."""
     passwords = tmp_path / "passwords"
     maker = [require("mosquitto_passwd", "mosquitto"), "-b", "-c", str(passwords), "attic", "hush"]
     subprocess.run(maker, check=True, capture_output=True)
@@ -303,7 +303,10 @@ def test_service_logs_in_with_a_secret_that_only_root_can_read(
         machine.run("systemctl", "restart", UNIT)
         with listening(locked.port, username="attic", password="hush") as listener:
             until(lambda: events(listener), "an event")
-    assert "hush" not in machine.journal(UNIT)
+        examined = machine.run("edgeemo", "doctor")
+    assert "ok      state           /var/lib/edgeemo," in examined
+    assert "ok      broker publish" in examined
+    assert "hush" not in machine.journal(UNIT) + examined
     machine.run("rm", "/etc/edgeemo/secrets/mqtt_password")
 
 
@@ -321,14 +324,18 @@ def test_template_runs_a_second_camera(machine: Machine, listener: Listener, set
 def test_upgrade_changes_over_to_a_new_environment(
     machine: Machine, listener: Listener, settings: str
 ) -> None:
-    """The service goes on in the new environment; the old one stays beside it; settings are kept."""
+    """The services go on in the new environment; the old one stays beside it; settings are kept."""
     machine.write(CONFIG, settings)
-    machine.run("systemctl", "restart", UNIT)
+    machine.write("/etc/edgeemo/front-door.yaml", settings)
+    machine.run("systemctl", "restart", UNIT, "edgeemo@front-door.service")
     old = environment_in_use(machine)
     machine.run("sh", "-c", f"echo '# A remark.' >> {SOURCE}/config.yaml")
     output = machine.run("bash", f"{SOURCE}/install.sh", timeout_s=600)
     new = environment_in_use(machine)
     assert f"==> upgraded from {old} to {new}" in output
+    assert "==> restarting edgeemo@front-door.service" in output
+    assert "ok      broker publish" in output
+    machine.run("systemctl", "stop", "edgeemo@front-door.service")
     running = machine.run("sh", "-c", f"tr '\\0' ' ' < /proc/{main_pid(machine)}/cmdline")
     assert "/opt/edgeemo/current/bin" in running
     assert old in machine.run("ls", "/opt/edgeemo")
