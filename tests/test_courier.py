@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edgeemo.config import OutboxConfig
-from edgeemo.delivery.courier import COMMIT_S, PATIENCE_S, REFUSAL_PAUSE_S, Courier
+from edgeemo.delivery.courier import COMMIT_S, DISK_RETRY_S, PATIENCE_S, REFUSAL_PAUSE_S, Courier
 from edgeemo.delivery.messages import retained
 from edgeemo.delivery.outbox import Outbox
 from edgeemo.delivery.standing import Standing
@@ -239,6 +239,37 @@ def test_courier_goes_on_in_memory_when_the_disk_fails(
         "events that wait stay in memory, the disk takes none",
         "the outbox is full",
     ]
+
+
+def test_courier_goes_on_without_a_folder_that_can_be_looked_into(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A state directory that gives an error when it is searched costs one warning at the start."""
+    desk = Desk(tmp_path / ("x" * 300))
+    desk.take(2)
+    desk.step()
+    assert desk.courier.queued == 2
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+
+
+def test_courier_delivers_what_could_not_be_read_at_first(tmp_path: Path) -> None:
+    """The disk had no room to save a damaged outbox at the start: its events come when it has, first of all."""
+    earlier = Desk(tmp_path)
+    earlier.take(50)
+    earlier.step()
+    earlier.outbox.close()
+    with earlier.path.open("r+b") as file:
+        file.write(bytes(100))
+    obstacle = tmp_path / "outbox.copy"
+    obstacle.mkdir()
+    later = Desk(tmp_path)
+    link = later.up()
+    later.step()
+    obstacle.rmdir()
+    assert link.payloads() == []
+    later.step(DISK_RETRY_S)
+    later.step()
+    assert link.payloads() == [str(n) for n in range(1, 21)]
 
 
 def test_courier_counts_what_waits(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -182,14 +183,19 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_outbox_survives_a_kill_right_after_storing(tmp_path: Path) -> None:
-    """What `put` has returned from is on disk."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path / "outbox")],
+def run_python(program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a program in a process of its own, to its end."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
         cwd=Path(__file__).parent,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
         check=False,
     )
+
+
+def test_outbox_survives_a_kill_right_after_storing(tmp_path: Path) -> None:
+    """What `put` has returned from is on disk."""
+    done = run_python(KILLED, str(tmp_path / "outbox"))
     assert done.returncode == -9
     assert numbers(an_outbox(tmp_path / "outbox")) == list(range(1, 51))
 
@@ -256,6 +262,67 @@ def test_outbox_loses_no_more_than_what_was_damaged(
     assert found[:-2] == sorted(found[:-2])
     assert (tmp_path / "outbox.damaged-1").read_bytes() == damaged
     assert [r.levelname for r in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.parametrize("obstacle", ["outbox.copy", "outbox.draft"])
+def test_outbox_takes_events_over_when_the_disk_allows_it_again(
+    tmp_path: Path, obstacle: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While something is in the way of any step the damaged file stays in its place; said once it is done."""
+    path = tmp_path / "outbox"
+    checkpointed(path, 200)
+    zeroed_header(path)
+    (tmp_path / obstacle).mkdir()
+    outbox = an_outbox(path)
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            outbox.open()
+    (tmp_path / obstacle).rmdir()
+    assert numbers(outbox) == list(range(1, 201))
+    assert [r.levelname for r in caplog.records] == ["ERROR"]
+
+
+KILLED_BY_A_LIMIT = """
+import resource, signal, sys
+from pathlib import Path
+from test_outbox import an_outbox
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+an_outbox(Path(sys.argv[1])).open()
+"""
+
+
+@pytest.mark.parametrize(("share", "left"), [(0.5, "outbox.copy"), (1.0, "outbox.draft-wal")])
+def test_outbox_loses_nothing_when_killed_while_it_takes_events_over(
+    tmp_path: Path, share: float, left: str
+) -> None:
+    """By the system, for a file that grows beyond a share of the outbox: the next open begins anew."""
+    path = tmp_path / "outbox"
+    checkpointed(path, 200)
+    zeroed_header(path)
+    limit = str(round(share * path.stat().st_size))
+    done = run_python(KILLED_BY_A_LIMIT, str(path), limit)
+    assert (done.returncode, (tmp_path / left).exists()) == (-signal.SIGXFSZ, True)
+    outbox = an_outbox(path)
+    assert numbers(outbox) == list(range(1, 201))
+    outbox.close()
+    assert {p.name for p in tmp_path.iterdir()} == {"outbox", "outbox.damaged-1"}
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_outbox_puts_in_place_what_was_saved_before_a_power_cut(tmp_path: Path, done: int) -> None:
+    """Nothing, the log, or all of the damaged file was put aside: both are there, and no log is mixed up."""
+    path = tmp_path / "outbox"
+    checkpointed(tmp_path / "outbox.rescued", 200)
+    for suffix in ("-wal", "")[done:]:
+        Path(f"{path}{suffix}").write_bytes(b"damaged")
+    for suffix in ("-wal", "")[:done]:
+        Path(f"{path}.damaged-1{suffix}").write_bytes(b"damaged")
+    outbox = an_outbox(path)
+    assert outbox.is_there
+    assert numbers(outbox) == list(range(1, 201))
+    aside = {p.name for p in tmp_path.glob("outbox.damaged-*") if p.read_bytes() == b"damaged"}
+    assert aside == {"outbox.damaged-1", "outbox.damaged-1-wal"}
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ class Courier:
         self._write_at = self._remove_at = self._refused_until = 0.0
         self._expire_at = 0.0
         self._is_disk_trouble = self._is_dropping = False
+        self._is_unread = False  # whether there may be stored events that could not be read
 
     @property
     def queued(self) -> int:
@@ -121,8 +122,12 @@ class Courier:
 
     def open(self) -> None:
         """Look what an earlier run has left."""
-        if self._outbox.path.exists():
-            self._try(self._outbox.open)
+        try:
+            has_left = self._outbox.is_there
+        except OSError:  # in a folder that may not be searched: opening it says so
+            has_left = True
+        if has_left:
+            self._is_unread = not self._try(self._outbox.open)
 
     def take(self, number: int, topic: str, payload: str, now: float) -> None:
         """Accept a new event; `number` grows by one with each."""
@@ -204,10 +209,12 @@ class Courier:
 
     def _read_ahead(self, now: float) -> None:
         stored = {p.row for p in self._under_way.values() if isinstance(p, Parcel)} - {None}
-        if self._outbox.count <= len(stored) + len(self._delivered_rows):
+        if self._is_unread or self._outbox.count <= len(stored) + len(self._delivered_rows):
             return
         rows: list[Stored] = []
-        self._try(lambda: rows.extend(self._outbox.after(self._cursor, READ_AHEAD)))
+        if not self._try(lambda: rows.extend(self._outbox.after(self._cursor, READ_AHEAD))):
+            self._is_unread = True
+            self._expire_at = min(self._expire_at, now + DISK_RETRY_S)
         busy = stored | set(self._delivered_rows)
         self._ahead.extend(
             Parcel(row.topic, row.payload, None, now, row.position, is_accepted=True)
@@ -259,10 +266,19 @@ class Courier:
                 self._remove_at = now + COMMIT_S
             else:
                 self._remove_at = now + DISK_RETRY_S
-        if self._outbox.count and now >= self._expire_at:
-            self._expire_at = now + EXPIRE_S
-            self._try(self._outbox.expire)
-            self._note_dropped()
+        if (self._outbox.count or self._is_unread) and now >= self._expire_at:
+            self._expire(now)
+
+    def _expire(self, now: float) -> None:
+        if not self._try(self._outbox.expire):
+            self._expire_at = now + DISK_RETRY_S
+            return
+        self._expire_at = now + EXPIRE_S
+        self._note_dropped()
+        if self._is_unread:  # what could not be read may be older than what was sent meanwhile
+            self._is_unread = False
+            self._cursor = 0
+            self._ahead.clear()
 
     def _accept(self, parcel: Parcel) -> None:
         parcel.is_accepted = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,13 +83,22 @@ class Outbox:
         self._base = 0
 
     def open(self) -> None:
-        """Open the file, or make it. A damaged one is put aside and what can be read of it taken over.
+        """Open the file, or make it. What can be read of a damaged one is taken over, and it put aside.
 
         Raises:
             StorageError: the disk does not allow it now.
         """
         with self._translated():
             self._connect()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether an earlier run has left something.
+
+        Raises:
+            OSError: the folder may not be searched.
+        """
+        return self.path.exists() or salvage.is_rescued(self.path)
 
     def position(self, sequence: int) -> int:
         """Where this run's event of that number lies, or would lie."""
@@ -163,6 +172,7 @@ class Outbox:
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            salvage.put_in_place(self.path)
             try:
                 self._connection = self._prepare()
             except sqlite3.DatabaseError as error:
@@ -245,19 +255,17 @@ class Outbox:
         ).fetchone()
 
     def _replace(self, cause: object) -> None:
-        """Put the damaged file aside and begin a new one with what can be read of it."""
+        """Begin a new file with what can be read of the damaged one, and put that aside."""
         self.close()
-        aside = salvage.put_aside(self.path)
-        fresh = connect(self.path)
-        try:
+        with salvage.drafting(self.path) as draft, closing(connect(draft)) as fresh:
             create(fresh)
-            saved = salvage.take_over(aside, fresh, self.path)
-        finally:
-            fresh.close()
+            saved = salvage.take_over(self.path, fresh, draft)
+        # From here on nothing has to be begun anew, and so nothing is said twice.
         logger.error(
             "the outbox was damaged (%s): %d events taken over, the file put aside as %s",
-            *(cause, saved, aside),
+            *(cause, saved, salvage.aside_name(self.path)),
         )
+        salvage.put_in_place(self.path)
 
     @contextmanager
     def _transaction(self, connection: sqlite3.Connection) -> Iterator[None]:

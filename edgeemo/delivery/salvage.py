@@ -1,4 +1,7 @@
-"""Damage to the outbox: noticed, put aside, and what can still be read saved.
+"""Damage to the outbox: noticed, what can still be read saved, and the file put aside.
+
+The damaged file stays in its place until all that can be read of it lies in another one on the disk:
+whatever ends the work before that, a kill, a power cut or a full disk, the next open begins it anew.
 
 The file format is SQLite's own (sqlite.org/fileformat.html): pages of equal size, the first with a
 header and the table of contents, which are the same in every outbox but for a few counters.
@@ -6,18 +9,30 @@ header and the table of contents, which are the same in every outbox but for a f
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PAGE_BYTES = 4096
 SIZE_IN_PAGES = slice(28, 32)
 """Where the header holds the size of the file, a big-endian number of pages."""
 
-COMPANIONS = ("", "-wal", "-shm")
-"""SQLite's log of what is not in the file yet, and its index, are part of the file."""
+COMPANIONS = ("", "-wal", "-shm", "-journal")
+"""SQLite's log of what is not in the file yet, and its index, are part of the file; so is the journal
+that it keeps while it makes one."""
+
+COPY = ".copy"
+"""After the file's name: what is read in place of the damaged one, which stays as it is."""
+
+DRAFT = ".draft"
+"""After the file's name: what is being saved. It counts for nothing, and is begun anew."""
+
+RESCUED = ".rescued"
+"""After the file's name: all that was saved, on its way into the damaged file's place."""
 
 LARGEST_GAP = 1_000_000
 """Positions that are tried one by one between two that could be read."""
@@ -72,24 +87,54 @@ def checksum(payload: str) -> int:
     return zlib.crc32(payload.encode())
 
 
-def put_aside(path: Path) -> Path:
-    """Rename a file and its companions to a name that is free, and return it."""
+@contextmanager
+def drafting(path: Path) -> Iterator[Path]:
+    """Lend the name of a new file beside a damaged one; `put_in_place` may follow once the block ends well.
+
+    By then the new file has to be closed, with everything in it and nothing in a log.
+    """
+    draft = _beside(path, DRAFT)
+    _remove(draft)  # of an attempt that was killed
+    try:
+        yield draft
+        draft.rename(_beside(path, RESCUED))
+        _sync_folder(path)
+    finally:
+        _remove(draft)
+
+
+def put_in_place(path: Path) -> None:
+    """Put a damaged file aside and what was saved of it in its place; nothing if nothing was saved.
+
+    Where this was interrupted it goes on when it is called again.
+    """
+    if is_rescued(path):
+        _put_aside(path)
+        _sync_folder(path)  # a log of the old file beside the new one would be taken for its own
+        _beside(path, RESCUED).rename(path)
+        _sync_folder(path)
+
+
+def is_rescued(path: Path) -> bool:
+    """Whether something was saved that is not in its place yet."""
+    return _beside(path, RESCUED).exists()
+
+
+def aside_name(path: Path) -> Path:
+    """The name under which a damaged file will be kept: the next that is free."""
     number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+    while (aside := _beside(path, f".damaged-{number}")).exists():
         number += 1
-    for suffix in COMPANIONS:
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
     return aside
 
 
 def take_over(damaged: Path, fresh: sqlite3.Connection, fresh_path: Path) -> int:
     """Copy every event that can be read from a damaged file into a new one; returns how many.
 
-    What was put aside stays as it is: the reading is done on a copy.
+    The damaged one stays as it is: the reading is done on a copy.
     """
-    copy = damaged.with_name(damaged.name + ".copy")
+    copy = _beside(damaged, COPY)
+    _remove(copy)
     try:
         _copy(damaged, copy)
         rows = _sound_rows(copy)
@@ -103,28 +148,54 @@ def take_over(damaged: Path, fresh: sqlite3.Connection, fresh_path: Path) -> int
     fresh.execute("BEGIN IMMEDIATE")
     fresh.executemany("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     fresh.execute("COMMIT")
+    _write_back(fresh)
     return len(rows)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _put_aside(path: Path) -> None:
+    """Rename a file and its companions; the file last, so that its name is free until all is done."""
+    aside = aside_name(path)
+    for suffix in reversed(COMPANIONS):
+        part = _beside(path, suffix)
+        if part.exists():
+            part.rename(_beside(aside, suffix))
+
+
+def _sync_folder(path: Path) -> None:
+    """Wait until the disk has the names of the files in a path's folder."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _write_back(connection: sqlite3.Connection) -> None:
+    """Bring everything into the file itself, which can then be copied or renamed without its log."""
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _copy(damaged: Path, copy: Path) -> None:
     """The file and its log; the log's index is made anew."""
     for suffix in COMPANIONS[:2]:
-        part = damaged.with_name(damaged.name + suffix)
+        part = _beside(damaged, suffix)
         if part.exists():
-            shutil.copyfile(part, copy.with_name(copy.name + suffix))
+            shutil.copyfile(part, _beside(copy, suffix))
 
 
-def _remove(copy: Path) -> None:
+def _remove(path: Path) -> None:
     for suffix in COMPANIONS:
-        copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+        _beside(path, suffix).unlink(missing_ok=True)
 
 
 def _mend_first_page(copy: Path, fresh: sqlite3.Connection, fresh_path: Path) -> None:
     """Give a file the first page of a new outbox, with the header and the table's layout."""
     with copy.open("r+b") as file:
-        fresh.execute(
-            "PRAGMA wal_checkpoint(TRUNCATE)"
-        )  # the new page into the file, not only its log
+        _write_back(fresh)
         page = bytearray(fresh_path.read_bytes()[:PAGE_BYTES])
         pages = -(-copy.stat().st_size // PAGE_BYTES)
         page[SIZE_IN_PAGES] = pages.to_bytes(4, "big")
