@@ -75,7 +75,6 @@ class Daemon:
         self._is_ready = False
         self._is_camera_told = False
         self._classifier = TFLiteClassifier(config.model)
-        self._thermometer = Thermometer()
         self._notifier = Notifier.from_environment()
         self._watchdog = Watchdog(self._notifier, watchdog_interval_s())
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -87,6 +86,7 @@ class Daemon:
         self._ids = itertools.count(1)
         self._seen_at = 0.0
         self._face_count = 0
+        self._vitals = Vitals(config, Thermometer(), time.monotonic())
         self._apply(config, self._make_pipeline(config))
 
     def _make_pipeline(self, config: Config) -> Pipeline:
@@ -109,7 +109,8 @@ class Daemon:
         now = time.monotonic()
         self._config = config
         self._pipeline = pipeline
-        self._vitals = Vitals(config, self._thermometer, now)
+        self._vitals.adopt(config, now)
+        self._publisher.adopt(config.publish)
         self._status_at = now
         logging.getLogger().setLevel(config.log.level.upper())
 
@@ -171,7 +172,7 @@ class Daemon:
         """Whatever is due by the clock, whether or not frames come."""
         self._vitals.keep_up(now)
         self._pipeline.cadence.limit_fps = self._vitals.limit_fps
-        if figures := self._vitals.report(now):
+        if figures := self._vitals.report(now, self._capture.frames):
             self._publisher.telemetry(figures | self._camera_figures())
         if now >= self._status_at:
             self._status_at = now + STATUS_S

@@ -12,12 +12,14 @@ class Tally:
 
     def __init__(self, now: float) -> None:
         self._since = now
+        self._captured = 0
         self._clear()
 
     def _clear(self) -> None:
         self._analysed = 0
         self._skipped: Counter[str] = Counter()
         self._stage_s: Counter[str] = Counter()
+        self._stage_runs: Counter[str] = Counter()
         self._latency_s: list[float] = []
 
     def add(self, skipped: str | None, stage_s: Mapping[str, float], latency_s: float) -> None:
@@ -33,25 +35,33 @@ class Tally:
         else:
             self._skipped[skipped] += 1
         self._stage_s.update(stage_s)
+        self._stage_runs.update(stage_s.keys())
         self._latency_s.append(latency_s)
 
-    def report(self, now: float) -> dict[str, Any]:
+    def report(self, now: float, captured: int) -> dict[str, Any]:
         """Return the figures since the last report, and start anew.
 
-        Rates are frames a second, `stage_ms` the mean of an analysed frame, `latency_ms` the median.
+        Rates are frames a second: `fps` of the camera, of which more may come than are taken,
+        `fps_analysed` of those that were analysed. `stage_ms` is the mean of the frames that went
+        through that stage (a skipped one leaves early), `latency_ms` the median of all that were taken.
+
+        Args:
+            now: monotonic seconds.
+            captured: frames that the camera has given since the start.
         """
         elapsed = max(now - self._since, 1e-3)
-        looks = max(self._analysed, 1)
-        seen = self._analysed + self._skipped.total()
         figures = {
             "interval_s": round(elapsed, 1),
-            "fps": round(seen / elapsed, 2),
+            "fps": round((captured - self._captured) / elapsed, 2),
             "fps_analysed": round(self._analysed / elapsed, 2),
             "skipped": dict(self._skipped),
-            "stage_ms": {k: round(1000 * v / looks, 3) for k, v in self._stage_s.items()},
+            "stage_ms": {
+                stage: round(1000 * seconds / self._stage_runs[stage], 3)
+                for stage, seconds in self._stage_s.items()
+            },
             "latency_ms": round(1000 * _median(self._latency_s), 1),
         }
-        self._since = now
+        self._since, self._captured = now, captured
         self._clear()
         return figures
 

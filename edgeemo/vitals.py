@@ -23,12 +23,22 @@ class Vitals:
 
     def __init__(self, config: Config, thermometer: Thermometer, now: float) -> None:
         self.tally = Tally(now)
+        self._config = config
         self._thermometer = thermometer
         self._health = Health()
         self._health_at = now
-        self._report_s = config.publish.telemetry_s
-        self._report_at = now + min(FIRST_REPORT_S, self._report_s)
-        self._power = PowerPolicy(config.power, config.cadence.max_fps, config.cadence.min_fps)
+        self._report_at = now + min(FIRST_REPORT_S, config.publish.telemetry_s)
+        self._power = _power(config)
+
+    def adopt(self, config: Config, now: float) -> None:
+        """Take up settings that were read again.
+
+        What was counted stays, and so does the limit of a hot board, unless `power` or `cadence` has changed.
+        """
+        if (config.power, config.cadence) != (self._config.power, self._config.cadence):
+            self._power = _power(config)
+        self._config = config
+        self._report_at = min(self._report_at, now + config.publish.telemetry_s)
 
     @property
     def limit_fps(self) -> float:
@@ -47,13 +57,20 @@ class Vitals:
             change = "hot: analysing fewer" if self._power.is_reduced else "cool again: all the"
             logger.warning("the board is %s frames (%s °C)", change, self._health.temperature_c)
 
-    def report(self, now: float) -> dict[str, Any] | None:
-        """The figures for telemetry since the last report, if it is time for one."""
+    def report(self, now: float, captured: int) -> dict[str, Any] | None:
+        """The figures for telemetry since the last report, if it is time for one.
+
+        `captured` is how many frames the camera has given since the start.
+        """
         if now < self._report_at:
             return None
-        self._report_at = now + self._report_s
+        self._report_at = now + self._config.publish.telemetry_s
         return {
-            **self.tally.report(now),
+            **self.tally.report(now, captured),
             **self._health.as_dict(),
             "limit_fps": round(self.limit_fps, 2),
         }
+
+
+def _power(config: Config) -> PowerPolicy:
+    return PowerPolicy(config.power, config.cadence.max_fps, config.cadence.min_fps)

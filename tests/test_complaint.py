@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from edgeemo.delivery.complaint import BUDGET, REMINDER_S, Complaints
+from edgeemo.delivery.complaint import BUDGET, REMINDER_S, STEADY_S, Complaints
 
 
 class Clock:
@@ -45,12 +45,29 @@ def test_complaints_say_the_same_once_and_again_after_an_hour(
 def test_complaints_end_with_how_long_it_took(
     complaints: Complaints, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And the next trouble is said anew."""
+    """And trouble that comes after it was well for a while is said anew."""
     complaints.about("no broker")
     clock.now = 90.0
     complaints.end("connected")
+    clock.now += STEADY_S
     complaints.about("no broker")
     assert caplog.messages == ["no broker", "connected, after 90 s", "no broker"]
+
+
+def test_complaints_say_what_comes_and_goes_once_an_hour(
+    complaints: Complaints, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker that lets us in and hangs up, every two seconds: a line each for that and its end."""
+    for _ in range(2 * 1800):
+        complaints.end("connected")
+        clock.now += 1.0
+        complaints.about("connection lost")
+        clock.now += 1.0
+    assert caplog.messages == [
+        "connected",
+        *("connection lost", "connected, after 1 s"),
+        *("connection lost", "connected, after 1 s"),
+    ]
 
 
 def test_complaints_are_bounded_however_many_others_cause(

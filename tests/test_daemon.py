@@ -137,6 +137,25 @@ def test_daemon_reloads_what_can_change(settings: Path) -> None:
         assert daemon.end() == 0
 
 
+def test_daemon_takes_up_another_interval_between_states(
+    settings: Path, listener: Listener
+) -> None:
+    """SIGHUP: a state that had to wait for an hour comes when it has to no longer."""
+
+    def counts() -> list[int]:
+        """How many faces there were, as far as it was said; first nobody."""
+        return [json.loads(payload)["count"] for payload in listener.payloads(STATE)]
+
+    good = settings.read_text()
+    settings.write_text(good + "publish: {state_interval_s: 3600}\n")
+    with Program(settings) as daemon:
+        wait_until(lambda: any(counts()), what="a face")
+        settings.write_text(good + "publish: {state_interval_s: 0.1}\n")
+        daemon.send(signal.SIGHUP)
+        daemon.wait_for("reloaded: publish")
+        wait_until(lambda: counts().count(0) > 1, what="nobody again")
+
+
 def test_daemon_gives_no_id_twice_over_a_reload(settings: Path, listener: Listener) -> None:
     """With other settings everybody is met anew: as somebody new, never under an id used before."""
     with Program(settings) as daemon:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from broker import wait_until
 from edgeemo.delivery.broker import Trouble
-from edgeemo.delivery.link import Link
+from edgeemo.delivery.connection import Connector
+from edgeemo.delivery.link import WINDOW, Link
 from edgeemo.delivery.messages import retained
 from edgeemo.delivery.mqtt import Publisher
 from examples import LABELS, a_config
@@ -26,17 +28,19 @@ COMMAND = "edgeemo/porch/camera/enabled/set"
 
 
 class Notes:
-    """A listener that keeps what it is told."""
+    """A listener that keeps what it is told, and says something when it is let in."""
 
-    def __init__(self) -> None:
+    def __init__(self, says: int = 1) -> None:
         self.heard: list[tuple[str, str]] = []
         self.ups = 0
+        self._says = says
 
     def on_up(self, link: Link, window: int) -> None:
         """In."""
         assert 1 <= window <= 20
         self.ups += 1
-        link.publish(retained("a", "b"))
+        for _ in range(self._says):
+            link.publish(retained("a", "b"))
 
     def on_down(self, link: Link | None, trouble: Trouble) -> None:
         """Not told by a link itself."""
@@ -138,6 +142,88 @@ def test_link_passes_on_any_payload_as_text(tmp_path: Path, payload: bytes) -> N
     packet = publish_packet(COMMAND.encode(), payload)
     _, notes = serve_once(tmp_path, LET_IN_3 + packet, is_version_5=False)
     assert notes.heard == [(COMMAND, payload.decode("utf-8", "replace"))]
+
+
+GROWING = (1, 2, 1, 2, 4, 8)
+"""The shortest pauses between attempts, seconds, each up to twice as long; after three the client id is another."""
+
+
+@pytest.mark.parametrize(
+    ("acks", "least_s"), [(0, GROWING), (5, GROWING), (WINDOW, (1, 1, 1, 1, 1, 1))]
+)
+def test_connector_waits_longer_for_a_broker_that_hangs_up(
+    tmp_path: Path, acks: int, least_s: tuple[int, ...]
+) -> None:
+    """To be let in resets no pause, nor does an announcement that is taken; a window of messages does."""
+    taken = b"".join(bytes([0x40, 2, 0, mid]) for mid in range(1, acks + 1))
+    notes = Notes(says=acks)
+    with server(LET_IN_3 + taken) as port:
+        config = a_config(tmp_path, port, mqtt={"protocol": "3.1.1"})
+        connector = Connector(config, retained("edgeemo/porch/status", "offline"), notes)
+        pauses = [connector._attempt() for _ in least_s]
+    assert notes.ups == len(least_s)
+    assert all(least <= p <= 2 * least for p, least in zip(pauses, least_s, strict=True)), pauses
+
+
+CONNECT, PUBLISH, DISCONNECT = 1, 3, 14
+ANNOUNCED = 6
+"""A hello, discovery, availability, enabled, state and status."""
+
+
+class LameBroker(socketserver.ThreadingTCPServer):
+    """Lets everybody in and notes what kinds of packets come; acknowledges messages, or none."""
+
+    daemon_threads = True
+
+    def __init__(self, *, is_answering: bool) -> None:
+        super().__init__(("127.0.0.1", 0), Conversation)
+        self.is_answering = is_answering
+        self.kinds: list[int] = []
+        self.is_over = threading.Event()
+
+
+class Conversation(socketserver.StreamRequestHandler):
+    """One client's connection to such a broker, MQTT 3.1.1."""
+
+    def handle(self) -> None:
+        """Take packets to the end of the connection."""
+        broker = self.server
+        assert isinstance(broker, LameBroker)
+        while head := self.rfile.read(1):
+            body = self.rfile.read(self._length())
+            broker.kinds.append(head[0] >> 4)
+            if broker.kinds[-1] == CONNECT:
+                self.wfile.write(LET_IN_3)
+            elif broker.kinds[-1] == PUBLISH and head[0] & 0x06 and broker.is_answering:
+                topic_end = 2 + int.from_bytes(body[:2], "big")
+                self.wfile.write(bytes([0x40, 2]) + body[topic_end : topic_end + 2])
+        broker.is_over.set()
+
+    def _length(self) -> int:
+        """What is left of a packet: seven bits of it in each byte, the lowest first, one to four bytes."""
+        length, shift, byte = 0, 0, 0x80
+        while byte & 0x80:
+            byte = self.rfile.read(1)[0]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+        return length
+
+
+@pytest.mark.parametrize("is_answering", [True, False])
+def test_publisher_takes_leave_only_if_it_could_say_offline(
+    tmp_path: Path, is_answering: bool
+) -> None:
+    """A broker that has not answered `online` gets no `offline` after it; it then has to publish the will."""
+    with LameBroker(is_answering=is_answering) as broker:
+        threading.Thread(target=broker.serve_forever).start()
+        config = a_config(tmp_path, broker.server_address[1], mqtt={"protocol": "3.1.1"})
+        publisher = Publisher(config, LABELS, on_enabled=lambda _: None)
+        publisher.start()
+        wait_until(lambda: broker.kinds.count(PUBLISH) >= ANNOUNCED, what="the announcement")
+        publisher.stop(1.0)
+        assert broker.is_over.wait(10.0)
+        broker.shutdown()
+    assert (broker.kinds[-1] == DISCONNECT) is is_answering
 
 
 def test_publisher_steps_back_to_the_version_that_a_broker_knows(tmp_path: Path) -> None:

@@ -96,6 +96,16 @@ def test_throttle_sends_the_last_change_when_the_interval_is_over() -> None:
     ]
 
 
+def test_throttle_takes_up_another_interval() -> None:
+    """What waits comes when the new one is over, counted from the last that was said."""
+    throttle = StateThrottle(3600.0)
+    throttle.offer(state((1, "happy", 0.8)))
+    throttle.take(0.0)
+    throttle.offer(state())
+    throttle.pace(2.0)
+    assert [throttle.take(at) for at in (1.9, 2.0)] == [None, state()]
+
+
 @given(st.lists(st.tuples(st.floats(0.0, 0.5), st.booleans()), min_size=1, max_size=200))
 def test_throttle_floods_nobody_and_forgets_nothing(steps: list[tuple[float, bool]]) -> None:
     """However a face flickers: at most one state an interval, and the last one is always sent."""

@@ -1,4 +1,4 @@
-"""The same trouble is said once, not at every attempt; and once more when it is over."""
+"""The same trouble is said once, not at every attempt; and its end, if it was said."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Callable
 
 REMINDER_S = 3600.0
 """Trouble that lasts is said again after this long."""
+
+STEADY_S = 30.0
+"""What was well for this long and then goes wrong is new trouble. Before that it is the old one, which
+comes and goes, and its end is no news either."""
 
 BUDGET = 20
 """Different lines within REMINDER_S; more are counted, not said: others may cause them at will."""
@@ -24,10 +28,15 @@ class Complaints:
         self._said: dict[str, float] = {}
         self._unsaid = 0
         self._since: float | None = None
+        self._well_at: float | None = None
+        self._is_end_news = True
 
     def about(self, text: str) -> None:
         """Something is wrong."""
         now = self._monotonic()
+        if self._well_at is not None and now - self._well_at >= STEADY_S:
+            self._said = {}
+        self._well_at = None
         self._since = now if self._since is None else self._since
         self._said = {t: at for t, at in self._said.items() if now - at < REMINDER_S}
         if text in self._said:
@@ -38,9 +47,12 @@ class Complaints:
         suffix = f" ({self._unsaid} other lines left out)" if self._unsaid else ""
         self._said[text], self._unsaid = now, 0
         self._logger.warning("%s%s", text, suffix)
+        self._is_end_news = True
 
     def end(self, text: str) -> None:
-        """It is well again, or for the first time."""
-        lasted = "" if self._since is None else f", after {self._monotonic() - self._since:.0f} s"
-        self._since, self._said = None, {}
-        self._logger.info("%s%s", text, lasted)
+        """It is well for the first time, or again; not said where the trouble was not."""
+        now = self._monotonic()
+        if self._is_end_news:
+            lasted = "" if self._since is None else f", after {now - self._since:.0f} s"
+            self._logger.info("%s%s", text, lasted)
+        self._since, self._well_at, self._is_end_news = None, now, False

@@ -10,7 +10,7 @@ from edgeemo.backoff import Backoff
 from edgeemo.config import Config
 from edgeemo.delivery import broker
 from edgeemo.delivery.broker import Trouble
-from edgeemo.delivery.link import Link, Listener
+from edgeemo.delivery.link import WINDOW, Link, Listener
 from edgeemo.errors import ConfigError
 from edgeemo.types import Message
 
@@ -21,8 +21,10 @@ REFUSED_FIRST_S = 30.0
 """After a refusal somebody has to change something: the first pause is 15 to 30 s."""
 
 SHORT_S = 30.0
+"""A connection that ends within so short a time may be one of many that a broker lets in and cuts."""
+
 MANY_EVICTIONS = 3
-"""After so many connections in a row that were cut within so short a time we come under another
+"""After so many short connections in a row that were cut for another client we come under another
 client id: if it was a second machine with ours, both can stay, and will meet (see `Hello`)."""
 
 
@@ -58,10 +60,17 @@ class Connector:
         """Begin to connect."""
         self.thread.start()
 
-    def stop(self) -> None:
-        """Take leave of the broker if connected, and connect no more; `thread` then ends."""
-        self._stopping.set()
-        if link := self._link:
+    def stop(self, *, with_will: bool) -> None:
+        """End the connection if there is one, and connect no more; `thread` then ends.
+
+        Args:
+            with_will: whether the broker is to publish the will; else we take leave, and it forgets it.
+        """
+        link = self._link
+        if link and with_will:
+            link.cut()
+        self._stopping.set()  # not before: the network thread takes leave when it sees it
+        if link and not with_will:
             link.close()
 
     def _run(self) -> None:
@@ -84,14 +93,17 @@ class Connector:
         if trouble is None or self._choose_version(link):
             return 0.0
         self._listener.on_down(link if link.was_up else None, trouble)
-        self._choose_name(link, trouble, lasted_s=time.monotonic() - started)
-        return self._pause_s(link, trouble)
-
-    def _pause_s(self, link: Link, trouble: Trouble) -> float:
-        if link.was_up:
-            self._backoff.reset()
-            self._refused_backoff.reset()
+        lasted_s = time.monotonic() - started
+        # To be let in is not enough: whatever cuts us at once would have us come back for ever.
+        # A window of answers is more than what is announced, so events have got through.
+        if link.was_up and (lasted_s >= SHORT_S or link.acks >= WINDOW):
+            self._reset()
+        self._choose_name(link, trouble, lasted_s)
         return (self._refused_backoff if trouble.is_refusal else self._backoff).pause_s()
+
+    def _reset(self) -> None:
+        self._backoff.reset()
+        self._refused_backoff.reset()
 
     def _choose_name(self, link: Link, trouble: Trouble, lasted_s: float) -> None:
         if not link.was_up:
@@ -105,6 +117,7 @@ class Connector:
         if self._evictions == MANY_EVICTIONS:
             # For good: under ever new names the wills of dead connections would call us offline.
             self.name = f"{self._own_name}-{secrets.token_hex(3)}"
+            self._reset()
 
     def _choose_version(self, link: Link) -> bool:
         """Settle on MQTT 5 or 3.1.1 for the next attempt; whether to make that one at once.

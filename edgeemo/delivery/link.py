@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Protocol
 
 import paho.mqtt.client as paho
@@ -70,6 +72,8 @@ class Link:
         self.was_answered = False
         self.was_up = False
         self.is_too_new = False
+        self.acks = 0
+        """Messages that the broker has answered."""
         self._mqtt = config.mqtt
         self._config = config
         self._listener = listener
@@ -96,6 +100,14 @@ class Link:
     def close(self) -> None:
         """Take leave of the broker, from any thread; what was handed over before goes out first."""
         self._client.disconnect()
+
+    def cut(self) -> None:
+        """End the connection without taking leave, from any thread: the broker publishes our will."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):  # it has ended by itself
+                # Below TLS, whose own end is for the thread that reads and writes.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def serve(self, stopping: threading.Event) -> Trouble | None:
         """Connect and stay until the connection ends; returns why, None if we ended it."""
@@ -186,6 +198,7 @@ class Link:
         _properties: Properties | None,
     ) -> None:
         if code.packetType == PacketTypes.PUBACK:
+            self.acks += 1
             self._listener.on_ack(self, mid, code.getName() if code.is_failure else None)
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:

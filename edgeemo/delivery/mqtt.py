@@ -13,7 +13,7 @@ from typing import Any
 
 from edgeemo import __version__
 from edgeemo.clock import Clock, wall_time
-from edgeemo.config import Config
+from edgeemo.config import Config, PublishConfig
 from edgeemo.delivery.broker import Trouble
 from edgeemo.delivery.commands import Announce, Enable, Hello, Unusable, understand
 from edgeemo.delivery.complaint import Complaints
@@ -99,6 +99,7 @@ class Publisher:
         self._facts: queue.SimpleQueue[Fact] = queue.SimpleQueue()
         self._waiting: list[threading.Event] = []
         self._announce_at = self._stop_at = float("inf")
+        self._has_said_goodbye = False
         self._link: Link | None = None
         self._complaints = Complaints(logger)
         self._oddities = Complaints(logger)
@@ -115,7 +116,8 @@ class Publisher:
         stop_at = time.monotonic() + timeout_s
         self._facts.put(lambda: self._begin_to_stop(stop_at - FAREWELL_S))
         self._thread.join(timeout_s)
-        self._connector.stop()
+        # If goodbye is not said the will has to say it, which a leave-taking would take back.
+        self._connector.stop(with_will=not self._has_said_goodbye)
         # Not for longer: what it may hang in is a name server or a dead address.
         self._connector.thread.join(max(0.1, stop_at - time.monotonic()))
 
@@ -168,6 +170,10 @@ class Publisher:
         """How the daemon is; what waits and what was dropped is added."""
         self._facts.put(lambda: self._report(dict(figures)))
 
+    def adopt(self, publish: PublishConfig) -> None:
+        """Speak as often as these settings say, from now on."""
+        self._facts.put(lambda: self._throttle.pace(publish.state_interval_s))
+
     # What the network thread tells.
 
     def on_up(self, link: Link, window: int) -> None:
@@ -203,6 +209,7 @@ class Publisher:
                 self._waiting.pop().set()
             if self._stop_at < float("inf") and (self._link is None or self._courier.is_idle):
                 break
+        self._has_said_goodbye = self._standing.is_sent
         self._courier.put_away(time.monotonic())
 
     def _work_off_facts(self) -> None:

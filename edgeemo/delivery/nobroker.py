@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgeemo.clock import Clock, wall_time
-from edgeemo.config import Config
+from edgeemo.config import Config, PublishConfig
 from edgeemo.delivery.messages import EventWriter, encode
 from edgeemo.delivery.state import CameraState
 from edgeemo.types import EmotionEvent
@@ -54,3 +54,6 @@ class NoBroker:
 
     def telemetry(self, figures: Mapping[str, Any]) -> None:
         """Nobody asks."""
+
+    def adopt(self, publish: PublishConfig) -> None:
+        """Nothing is said, however often."""

@@ -49,6 +49,11 @@ class Standing:
         self._under_way.discard(topic)
 
     @property
+    def is_sent(self) -> bool:
+        """Whether all of it was sent on this connection, acknowledged or not."""
+        return not self._unsent
+
+    @property
     def is_said(self) -> bool:
         """Whether the broker has all of it."""
-        return not self._unsent and not self._under_way
+        return self.is_sent and not self._under_way

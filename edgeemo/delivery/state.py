@@ -77,6 +77,10 @@ class StateThrottle:
         self._told_at = float("-inf")
         self._latest = self._told
 
+    def pace(self, interval_s: float) -> None:
+        """Let them through at most so often from now on."""
+        self._interval_s = interval_s
+
     def offer(self, state: CameraState) -> None:
         """The state is this from now on."""
         self._latest = state
