@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,17 @@ def test_cadence_looks_at_once_after_clear() -> None:
     cadence.plan(0.0, BUSY, (), **CALM)
     cadence.clear()
     assert cadence.plan(0.01, STILL, (), **CALM) == Plan(budget=FIRST)
+
+
+def test_cadence_keeps_nothing_of_faces_that_have_left() -> None:
+    """A thousand faces, one after the other, in a picture that is never empty: no table grows."""
+    cadence = Cadence(CONFIG)
+    for face in range(1000):
+        track = replace(TRACK, id=face)
+        cadence.plan(float(face), BUSY, (track,), **CALM)
+        cadence.to_classify([track], (), float(face))
+    tables = [v for v in vars(cadence).values() if isinstance(v, (dict, set))]
+    assert max(len(table) for table in tables) <= 1
 
 
 def test_cadence_classifies_new_faces_open_ones_and_those_that_changed() -> None:

@@ -127,12 +127,14 @@ class Cadence:
     def to_classify(
         self, tracks: Sequence[Track], settled: Collection[int], at: float
     ) -> tuple[Track, ...]:
-        """The faces to give to the network now; noted as classified.
+        """The faces among all that are tracked to give to the network now; noted as classified.
 
         Those are the ones that are not `settled` (ids), and those that have changed since they were
         classified, once that is long enough ago. A face that keeps still would say the same again.
         """
         chosen = tuple(t for t in tracks if t.id not in settled or self._is_stale(t.id, at))
+        known = {t.id for t in tracks}
+        self._classified_at = {f: since for f, since in self._classified_at.items() if f in known}
         for track in chosen:
             self._classified_at[track.id] = at
             self._owed.discard(track.id)
