@@ -5,8 +5,8 @@
 # sudo ./install.sh --runtime tflite-runtime              instead of LiteRT (64-bit, Python 3.11)
 #
 # For Raspberry Pi OS Bookworm and Trixie and Debian 12 and 13, 64-bit, and Bookworm 32-bit.
-# A new environment is built beside the old one, checked, and then switched to; what fails before
-# leaves the old one running, what fails after switches back. Asks nothing.
+# A new environment is built beside the old one, checked, and then switched to; whatever fails or
+# interrupts that, the machine is left as it was. Asks nothing.
 set -euo pipefail
 umask 022
 cd "$(dirname "$(readlink -f "$0")")"
@@ -19,6 +19,8 @@ readonly LINK=/usr/local/bin/edgeemo
 # Debian's own: one under somebody's home is hidden from the service by its sandbox.
 readonly PYTHON=/usr/bin/python3
 
+switched=     # once the new environment is in use
+restarted=()  # the units that were restarted in it
 dry_run=
 offline=
 runtime=litert
@@ -149,7 +151,7 @@ build_environment() {
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' edgeemo/__init__.py)
     new=$ROOT/$version-$(date -u +%Y%m%dT%H%M%SZ)
     say "environment $new"
-    [[ $dry_run ]] || trap abandon EXIT
+    [[ $dry_run ]] || { trap abandon EXIT; trap 'exit 130' INT TERM HUP; }
     run "a virtual environment that also sees Debian's packages (picamera2)" \
         "$PYTHON" -m venv --system-site-packages "$new"
     run "dependencies (a few hundred MB on disk, some minutes on a Pi)" \
@@ -179,16 +181,27 @@ copy_extras() {
     cp config.yaml uninstall.sh systemd/*.service docs/*.md "$new/share/edgeemo/"
 }
 
-# The old environment was not touched yet: only the new one has to go.
+# The new environment goes; if it was in use already the old one takes its place again.
 abandon() {
-    local code=$?
-    rm -rf "$new"
-    if [[ -e $ROOT/current ]]; then
-        echo "install.sh: failed; $(readlink "$ROOT/current") stays in use" >&2
-    else
-        echo "install.sh: failed; $new was removed again" >&2
+    local code=$? told="$new was removed again"
+    trap - EXIT
+    trap '' INT TERM HUP
+    set +e
+    if [[ $old ]]; then
+        told="$old stays in use"
+        [[ ! $switched ]] || { go_back; told="$old is in use again"; }
+    elif [[ $switched ]]; then
+        rm -f "$LINK" "$ROOT/current"
     fi
+    rm -rf "$new"
+    echo "install.sh: failed; $told" >&2
     exit "$code"
+}
+
+go_back() {
+    switch_to "$old"
+    copy_units "$ROOT/$old"
+    ((${#restarted[@]} == 0)) || systemctl restart "${restarted[@]}"
 }
 
 check_environment() {
@@ -234,7 +247,9 @@ install_config() {
     say "settings in $ETC, state in $STATE"
     run "readable by root and the service, since they may hold a password" make_folders
     local shipped=$ROOT/current/share/edgeemo/config.yaml
-    if [[ ! -e $ETC/config.yaml ]]; then
+    if [[ -d $ETC && ! -x $ETC ]]; then
+        echo "    what there is in $ETC can only be told with sudo"
+    elif [[ ! -e $ETC/config.yaml ]]; then
         run "config.yaml, with every key at its default" copy_config config.yaml
     elif ! cmp -s config.yaml "$ETC/config.yaml" && ! cmp -s config.yaml "$shipped"; then
         run "config.yaml is yours and stays; the new default is config.yaml.new" copy_config config.yaml.new
@@ -242,12 +257,17 @@ install_config() {
 }
 
 make_folders() {
+    # After an uninstall that kept them they are root's: the user and group have another number now.
+    if [[ -d $ETC && $(stat -c %G "$ETC") != edgeemo ]]; then
+        find "$ETC" -path "$ETC/secrets" -prune -o -group root -exec chgrp edgeemo {} +
+    fi
+    if [[ -d $STATE && $(stat -c %U "$STATE") != edgeemo ]]; then
+        chown -R edgeemo:edgeemo "$STATE"
+    fi
     # With its group for whatever is put there later, such as a copy for a second camera.
     install -d -m 2750 -o root -g edgeemo "$ETC"
     install -d -m 0700 -o root -g root "$ETC/secrets"
     install -d -m 0700 -o edgeemo -g edgeemo "$STATE"
-    # After an uninstall that kept them, the group has another number.
-    find "$ETC" -maxdepth 1 -name '*.yaml*' -exec chgrp edgeemo {} +
 }
 
 copy_config() {
@@ -255,9 +275,11 @@ copy_config() {
 }
 
 install_units() {
+    local known=
+    [[ ! -e $UNITS/edgeemo.service ]] || known=1
     say "units edgeemo.service and edgeemo@.service in $UNITS"
     run "copy them, and have systemd read them" copy_units "$new"
-    [[ $old ]] || run "start at boot" systemctl enable --quiet edgeemo.service
+    [[ $known ]] || run "start at boot" systemctl enable --quiet edgeemo.service
 }
 
 copy_units() {
@@ -273,9 +295,8 @@ switch_to() {
 
 switch() {
     say "switching to the new environment"
+    [[ $dry_run ]] || switched=1
     run "$ROOT/current -> $(basename "$new")" switch_to "$(basename "$new")"
-    # From here on the new environment is in use and stays.
-    trap - EXIT
     run "$LINK" ln -sfn "$ROOT/current/bin/edgeemo" "$LINK"
 }
 
@@ -283,20 +304,14 @@ restart_units() {
     local unit
     for unit in $(active_units); do
         say "restarting $unit"
-        run "systemctl restart, until it says that it is ready" restart_or_go_back "$unit"
+        restarted+=("$unit")
+        run "systemctl restart, until it says that it is ready" restart "$unit"
     done
+    trap - EXIT INT TERM HUP
 }
 
-restart_or_go_back() {
-    systemctl restart "$1" && return
-    if [[ $old ]]; then
-        switch_to "$old"
-        copy_units "$ROOT/$old"
-        systemctl restart "$1" || true
-        rm -rf "$new"
-        fail "$1 did not start in the new environment (journalctl -u $1): $old is in use again"
-    fi
-    fail "$1 did not start: journalctl -u $1"
+restart() {
+    systemctl restart "$1" || fail "$1 did not start in the new environment: journalctl -u $1"
 }
 
 # The one before stays, to go back to by hand.

@@ -142,6 +142,54 @@ def test_installer_checks_the_settings_that_a_unit_reads(unit: str, config: str)
     assert done.stdout == f"{config}\n"
 
 
+UPGRADE = """
+old=1-old new=$ROOT/2-new
+mkdir -p "$ROOT"/{1-old,2-new}/share/edgeemo "$UNITS"
+touch "$ROOT"/{1-old,2-new}/share/edgeemo/edgeemo.service
+switch_to "$old"
+active_units() { printf '%s\\n' edgeemo.service edgeemo@hall.service; }
+systemctl() { echo "$* in $(readlink "$ROOT/current")"; [[ $* != *hall* || -d $ROOT/1-old && $(readlink "$ROOT/current") == 1-old ]]; }
+trap abandon EXIT
+"""
+"""An upgrade from where the old environment is in use, with a service that does not start in the new one."""
+
+
+def upgrade(place: Path, steps: str) -> str:
+    """What the installer's own functions say of some of its steps, with all its places below `place`."""
+    script = (ROOT / "install.sh").read_text("utf-8").replace('\nmain "$@"\n', "\n")
+    for outside in ("/opt/edgeemo", "/etc/systemd/system", "/usr/local/bin/edgeemo"):
+        script = script.replace(f"={outside}\n", f"={place / Path(outside).name}\n")
+    done = subprocess.run(
+        ["bash", "-c", f"{script}{UPGRADE}{steps}"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert not (place / "edgeemo" / "2-new").exists()
+    assert (place / "edgeemo" / "current").readlink() == Path("1-old")
+    return done.stdout
+
+
+def test_installer_takes_every_unit_back_when_one_does_not_start(tmp_path: Path) -> None:
+    """A unit that was restarted already would else run on in an environment that is deleted."""
+    said = upgrade(tmp_path, "switch; install_units; restart_units").splitlines()
+    assert "restart edgeemo.service in 2-new" in said
+    assert "restart edgeemo.service edgeemo@hall.service in 1-old" in said
+    assert said[-1] == "install.sh: failed; 1-old is in use again"
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [("kill -INT $$", "1-old stays in use"), ("switch; kill -HUP $$", "1-old is in use again")],
+)
+def test_installer_that_is_interrupted_leaves_the_old_environment(
+    tmp_path: Path, steps: str, told: str
+) -> None:
+    """Before the switch and after it, and it says so."""
+    assert upgrade(tmp_path, f"trap 'exit 130' INT TERM HUP; {steps}").endswith(
+        f"install.sh: failed; {told}\n"
+    )
+
+
 @pytest.mark.real
 def test_uninstaller_only_says_what_it_would_do() -> None:
     """A dry run of the uninstaller needs no root and names what would go and what would stay."""

@@ -388,6 +388,19 @@ def test_uninstaller_leaves_settings_and_state(machine: Machine, listener: Liste
     assert machine.call("id", "edgeemo")[0] != 0
 
 
+def test_installer_gives_back_what_an_uninstall_kept(machine: Machine) -> None:
+    """Installed again, the service can read its settings and secrets and write its outbox, whatever its number now."""
+    machine.run("sh", "-c", "echo secret > /etc/edgeemo/key && chmod 640 /etc/edgeemo/key")
+    machine.run("sh", "-c", "touch /var/lib/edgeemo/outbox.sqlite3")
+    machine.run("useradd", "--system", "newcomer")  # takes the number that was edgeemo's
+    machine.run("bash", f"{SOURCE}/install.sh", timeout_s=600)
+    owners = machine.run(
+        "stat", "-c", "%U:%G", "/etc/edgeemo/key", "/var/lib/edgeemo/outbox.sqlite3"
+    )
+    assert owners.split() == ["root:edgeemo", "edgeemo:edgeemo"]
+    assert machine.call("systemctl", "is-enabled", UNIT)[0] == 0
+
+
 def test_uninstaller_purges(machine: Machine) -> None:
     """With --purge nothing is left."""
     machine.run("bash", f"{SOURCE}/uninstall.sh", "--purge")
