@@ -9,7 +9,6 @@ FOLDER holds clips and a faces.json: for each file name a list, frame by frame, 
 in pixels. A face counts as held when its box and the true one overlap by an IoU of 0.3. With --keras
 the loop's classification is what the articles do, one Keras prediction a face; else our own network.
 
-\b
 held    recall over all frames and faces       true    precision
 ids     ids given / people there               mixed   ids that were given to two people
 ms      CPU a frame, all of edgeemo            loop    CPU a frame, Haar 1.1 on every full frame
