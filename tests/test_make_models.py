@@ -6,7 +6,6 @@ import csv
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 
@@ -16,6 +15,8 @@ from edgeemo.errors import InputError
 from labelled.ferplus import COLUMNS
 from make_models import Plan, make
 from networks.refusal import ExistsError
+
+keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
 FER = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013"
 SIDE = 48
@@ -40,7 +41,7 @@ def unpack(split: str, usage: str, count: int) -> list[tuple[list[object], list[
 @pytest.mark.skipif(not FER.is_dir(), reason="needs ../shared/data/fer2013")
 def test_make_trains_converts_and_measures_both(tmp_path: Path) -> None:
     """After one epoch on few faces: two models that load, with their margin, accuracy and origin noted."""
-    rows = unpack("training", "Training", 3000) + unpack("publictest", "PublicTest", 100)
+    rows = unpack("training", "Training", 6000) + unpack("publictest", "PublicTest", 100)
     with (tmp_path / "fer.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["emotion", "pixels", "Usage"], *(row for row, _ in rows)])
     with (tmp_path / "votes.csv").open("w", newline="") as file:
