@@ -14,7 +14,7 @@ from edgeemo.sight.detector import HaarDetector
 from edgeemo.sight.events import EventDiff
 from edgeemo.sight.eye import Eye
 from edgeemo.sight.mood import Mood
-from edgeemo.sight.motion import Motion, MotionGate
+from edgeemo.sight.motion import Motion, MotionGate, OpenGate
 from edgeemo.sight.search import Search
 from edgeemo.sight.tracker import Tracker
 from edgeemo.sight.verifier import FaceVerifier
@@ -200,7 +200,8 @@ def build_pipeline(
         verifier: what tells faces from the rest; None for the one that `config.detect` names.
         thorough: for stills, each of them seen once: looked at from all sides, nothing skipped,
             every face believed at once. `reset` stands between two pictures.
-        exhaustive: for comparison: every frame scanned in full, every face classified.
+        exhaustive: for comparison: every frame scanned in full in every way, every face followed,
+            probed and classified in every frame, whether anything has moved or not.
         ids: where faces get their ids from, for a pipeline that takes over from another.
         clock: seconds, for the times of the stages; `time.process_time` measures CPU.
 
@@ -215,7 +216,7 @@ def build_pipeline(
         config = _changed(config, "track", {"confirm_hits": 1, "confirm_within": 1})
     most = 1 if config.detect.largest_only else config.detect.max_faces
     return Pipeline(
-        gate=MotionGate(),
+        gate=OpenGate() if exhaustive else MotionGate(),
         cadence=Cadence(config.cadence),
         eye=Eye(
             config.detect,

@@ -66,8 +66,38 @@ def test_events_hold_a_hasty_change_back_until_the_interval_is_over() -> None:
     )
     assert short(events)[1:] == [
         ("changed", "happy", "neutral", 0.5, 0.5),
-        ("changed", "sad", "happy", 1.5, 1.0),
+        ("changed", "sad", "happy", 1.5, 0.4),
     ]
+
+
+def test_events_count_a_label_that_was_told_late_from_when_it_began() -> None:
+    """A change held back makes neither the label before it longer nor its own shorter."""
+    events = told(
+        1.0,
+        (0.0, [face("neutral")]),
+        (0.5, [face("happy")]),
+        (0.9, [face("sad")]),
+        (1.1, [face("angry")]),
+        (1.5, [face("angry")]),
+        (3.0, [face("happy")]),
+    )
+    assert short(events)[2:] == [
+        ("changed", "angry", "happy", 1.5, 0.4),
+        ("changed", "happy", "angry", 3.0, 1.9),
+    ]
+
+
+def test_events_count_a_label_through_a_change_that_was_taken_back() -> None:
+    """What was never told has not ended it."""
+    events = told(
+        1.0,
+        (0.0, [face("neutral")]),
+        (0.4, [face("happy")]),
+        (0.9, [face("sad")]),
+        (1.2, [face("happy")]),
+        (2.4, [face("sad")]),
+    )
+    assert short(events)[2:] == [("changed", "sad", "happy", 2.4, 2.0)]
 
 
 def test_events_forget_a_change_that_was_taken_back_in_time() -> None:
@@ -91,7 +121,7 @@ def test_events_tell_a_held_change_before_the_face_leaves() -> None:
         5.0, (0.0, [face("neutral")]), (1.0, [face("happy")]), (2.0, [face("sad")]), (3.0, [])
     )
     assert short(events)[2:] == [
-        ("changed", "sad", "happy", 3.0, 2.0),
+        ("changed", "sad", "happy", 3.0, 1.0),
         ("left", "sad", "sad", 3.0, 2.0),
     ]
 

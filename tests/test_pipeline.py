@@ -88,6 +88,23 @@ def test_pipeline_sees_all_of_a_still_at_once(tilt: float) -> None:
         pipeline.reset(at=0.0)
 
 
+@pytest.mark.parametrize("thorough", [False, True])
+def test_pipeline_finds_a_face_that_fills_a_small_picture(thorough: bool) -> None:
+    """48 by 48 pixels, as faces come in sets of them."""
+    pipeline = build_pipeline(Config(), TileClassifier(), thorough=thorough)
+    picture = paint([Actor(24, 24, 54)], (48, 48))
+    looks = [pipeline.step(Frame(picture, index / 10, index)) for index in range(4)]
+    assert [face.label for face in looks[-1].faces] == ["neutral"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (30, 30), (100, 50)])
+def test_pipeline_sees_nobody_in_a_picture_too_small_for_a_face(size: tuple[int, int]) -> None:
+    """It is looked at like any other, and is no reason to fail."""
+    pipeline = build_pipeline(Config(), TileClassifier())
+    look = pipeline.step(Frame(paint([], size), 0.0, 0))
+    assert (look.analysed, look.faces) == (True, ())
+
+
 def test_pipeline_counts_what_it_refused() -> None:
     """A candidate seen once is counted when it is given up."""
     frames = list(play(lambda t: [Actor(240, 130)] if t == 0 else [], 2))
@@ -102,6 +119,15 @@ def test_pipeline_classifies_a_settled_face_seldom() -> None:
     pipeline = build_pipeline(Config(), classifier)
     looks: list[Look] = [pipeline.step(frame) for frame in play(one, 10)]
     assert classifier.runs == sum(look.classified for look in looks) <= 15
+
+
+def test_pipeline_leaves_nothing_out_when_it_is_exhaustive() -> None:
+    """A face that keeps still is classified in every frame all the same."""
+    pipeline = build_pipeline(Config(), TileClassifier(), exhaustive=True)
+    looks = [pipeline.step(frame) for frame in play(one, 1)]
+    assert all(look.analysed for look in looks)
+    assert [look.classified for look in looks] == [len(look.faces) for look in looks]
+    assert len(looks[-1].faces) == 1
 
 
 def test_pipeline_prefers_the_grey_picture_of_the_source() -> None:

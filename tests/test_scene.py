@@ -111,6 +111,31 @@ def test_scene_a_face_hidden_for_a_moment_stays_the_same_person() -> None:
     assert story(run(list(play(drinker, 6)))) == [("appeared", 1, "neutral")]
 
 
+@pytest.mark.parametrize("pixels", [100, 120])
+def test_scene_a_face_that_jumps_is_framed_where_it_went(pixels: float) -> None:
+    """A picture or two are missing, as over a radio link: the same person, about a side away."""
+
+    def jumper(at: float) -> list[Actor]:
+        return [Actor(150 if at < 3 else 150 + pixels, 135)]
+
+    looks = run(list(play(jumper, 6)))
+    assert story(looks) == [("appeared", 1, "neutral")]
+    (face,) = looks[-1].faces
+    assert face.track.box.center == pytest.approx(jumper(6.0)[0].box.center, abs=10)
+
+
+@pytest.mark.parametrize("pixels", [-100, 100])
+def test_scene_somebody_who_comes_close_to_a_known_person_is_met(pixels: float) -> None:
+    """Where a person's shoulders are is searched too, only more seldom."""
+
+    def company(at: float) -> list[Actor]:
+        first = Actor(240 + 6 * np.sin(2 * at), 135)
+        return [first, Actor(240 + pixels, 135, 80, "happiness")] if at >= 2 else [first]
+
+    met = [("appeared", 1, "neutral"), ("appeared", 2, "happiness")]
+    assert story(run(list(play(company, 16)))) == met
+
+
 def test_scene_two_who_pass_each_other_stay_who_they_are() -> None:
     """One far, one near, in opposite directions."""
 
@@ -132,6 +157,16 @@ def test_scene_of_a_face_in_an_excluded_zone_is_empty() -> None:
     looks = run(list(play(lambda _: [Actor(120, 130), Actor(370, 130)], 3)), pipeline)
     assert [round(face.track.box.center[0], -1) for face in looks[-1].faces] == [120]
     assert sum(look.refused.get("zone", 0) for look in looks) >= 1
+
+
+def test_scene_of_a_face_that_walks_into_an_excluded_zone_ends_there() -> None:
+    """Whoever is known leaves at the border, and is neither followed nor told of behind it."""
+    config = Config.model_validate({"detect": {"exclude": [[0.5, 0.0, 0.5, 1.0]]}})
+    walk = play(lambda at: [Actor(100 + 60 * min(at, 4), 135)], 6)
+    looks = run(list(walk), build_pipeline(config, TileClassifier()))
+    assert story(looks) == [("appeared", 1, "neutral"), ("left", 1, "neutral")]
+    boxes = [face.track.box for look in looks for face in look.faces]
+    assert max(box.center[0] for box in boxes) < SIZE[0] / 2
 
 
 def test_scene_with_largest_only_tells_of_one() -> None:

@@ -167,6 +167,25 @@ def test_tracker_keeps_the_id_of_a_face_found_again() -> None:
     assert len(looks[-1]) == 1
 
 
+def test_tracker_takes_a_face_found_again_to_be_where_it_was_found() -> None:
+    """The place where it was lost has no say in it: nobody was followed from there."""
+    tracker = Tracker(CONFIG)
+    for i in range(2):
+        look(tracker, i / 10, [square(100, 100)])
+    tracker.carry({1: None}, 0.2)
+    tracker.update({1: found(square(190, 100))}, [], 0.2, SIZE)
+    assert [(track.id, track.box) for track in tracker.tracks] == [(1, square(190, 100))]
+
+
+def test_tracker_lets_go_of_a_face_where_nobody_counts() -> None:
+    """Those elsewhere are kept."""
+    tracker = Tracker(CONFIG)
+    for i in range(2):
+        look(tracker, i / 10, [square(100, 100), square(400, 100)])
+    tracker.let_go(lambda box: box.x > 200)
+    assert [track.box for track in tracker.tracks] == [square(100, 100)]
+
+
 def test_tracker_forgets_a_face_that_walks_out() -> None:
     """Half out of the picture it is gone."""
     looks = run(lambda t: [square(600 + 60 * t, 100)], 2)
@@ -258,6 +277,19 @@ def test_tracker_counts_at_most_max_faces() -> None:
         refused += tracker.refused["crowd"]
     assert [track.id for track in tracker.tracks] == [1]
     assert refused == 1
+
+
+def test_tracker_takes_the_largest_of_those_it_believes_at_once() -> None:
+    """However plainly the others are seen."""
+    tracker = Tracker(CONFIG, max_faces=2)
+    crowd = [
+        found(square(100, 100, 60), 1.0),
+        found(square(300, 100, 70), 0.95),
+        found(square(500, 100, 80), 0.92),
+    ]
+    for i in range(2):
+        tracker.update({}, crowd, i / 10, SIZE)
+    assert sorted(track.box.w for track in tracker.tracks) == [70.0, 80.0]
 
 
 def test_tracker_makes_room_for_a_face_that_is_clearly_larger() -> None:

@@ -14,13 +14,29 @@ ROUNDING_S = 1e-6
 
 @dataclass(slots=True)
 class _Told:
-    """One face as the world knows it: the label it was told, since when, and the last look at it."""
+    """One face as the world knows it: the label it was told, since when, and the last look at it.
+
+    While a change is held back, `label_until` is when the label that was told came to its end;
+    `present_since` is when the one of the last look began.
+    """
 
     label: str
     label_since: float
     face: Face
     seen_at: float
+    present_since: float
+    label_until: float | None = None
     changed_at: float = float("-inf")
+
+    def see(self, face: Face, at: float) -> None:
+        """Take in a look at the face."""
+        if face.label != self.face.label:
+            self.present_since = at
+        if face.label == self.label:
+            self.label_until = None
+        elif self.label_until is None:
+            self.label_until = at
+        self.face, self.seen_at = face, at
 
 
 class EventDiff:
@@ -28,7 +44,8 @@ class EventDiff:
 
     A face's `changed` events keep `change_interval_s` between them. A change that comes too soon is
     told when the interval is over, if it still holds then; when the face leaves first, just before
-    its `left`. So the last label told is always the last one that was true.
+    its `left`. So the last label told is always the last one that was true. However late a
+    change is told, its duration is how long the label before lasted.
     """
 
     def __init__(self, config: PublishConfig) -> None:
@@ -54,23 +71,26 @@ class EventDiff:
     def _met(self, face: Face, size: tuple[int, int], at: float) -> Iterator[EmotionEvent]:
         told = self._told.get(face.track.id)
         if told is None:
-            self._told[face.track.id] = _Told(face.label, at, face, at)
+            self._told[face.track.id] = _Told(face.label, at, face, at, at)
             yield _event(EventKind.APPEARED, face, size, at)
             return
-        told.face, told.seen_at = face, at
-        if face.label != told.label and at - told.changed_at >= self._interval_s - ROUNDING_S:
-            yield self._changed(told, size, at)
+        told.see(face, at)
+        if at - told.changed_at >= self._interval_s - ROUNDING_S:
+            yield from self._changed(told, size, at)
 
     def _left(self, told: _Told, size: tuple[int, int], at: float) -> Iterator[EmotionEvent]:
-        if told.face.label != told.label:
-            yield self._changed(told, size, at)
+        yield from self._changed(told, size, at)
         seen_s = told.seen_at - told.face.track.since
         yield _event(EventKind.LEFT, told.face, size, at, told.label, seen_s)
 
-    def _changed(self, told: _Told, size: tuple[int, int], at: float) -> EmotionEvent:
-        event = _event(EventKind.CHANGED, told.face, size, at, told.label, at - told.label_since)
-        told.label, told.label_since, told.changed_at = told.face.label, at, at
-        return event
+    def _changed(self, told: _Told, size: tuple[int, int], at: float) -> Iterator[EmotionEvent]:
+        """The change that is to be told, if there is one."""
+        if told.label_until is None:
+            return
+        duration_s = told.label_until - told.label_since
+        previous, told.label, told.label_since = told.label, told.face.label, told.present_since
+        told.label_until, told.changed_at = None, at
+        yield _event(EventKind.CHANGED, told.face, size, at, previous, duration_s)
 
 
 def _event(

@@ -69,7 +69,7 @@ class Eye:
     def probe(self, view: View, at: float) -> None:
         """Look closely where the tracker wants it: at known faces and at candidates."""
         for probe in self._tracker.probes(at):
-            detection = self._look_at(view, probe)
+            detection = self._unless_excluded(self._look_at(view, probe), view)
             if probe.face is not None:
                 self._probed[probe.face] = detection
             elif detection:
@@ -85,7 +85,7 @@ class Eye:
     def search(self, view: View, motion: Motion, at: float, budget: float) -> None:
         """Look for new faces in a share of the picture, where something moved first."""
         known = [track.box for track in self._tracker.tracks]
-        self._search_plan.note(motion, known)
+        self._search_plan.note(motion, known, at)
         # A candidate that is not plain yet may be one seen at the wrong tilt or size.
         known += [c.box for c in self._tracker.candidates if c.score >= BELIEVABLE]
         shares = self._search_plan.take(at, self._smallest(view), budget)
@@ -106,7 +106,14 @@ class Eye:
         box, angle, likelihood = proposal
         found = self._detector.examine(view, box, angle) if likelihood >= HOPELESS else None
         self.refused["unlikely"] += found is None
-        return found
+        return self._unless_excluded(found, view)
+
+    def _unless_excluded(self, found: Detection | None, view: View) -> Detection | None:
+        """What was found; None, and counted, if its middle lies in a zone that is left out."""
+        if found is None or not self._is_excluded(found.box, view):
+            return found
+        self.refused["zone"] += 1
+        return None
 
     def _smallest(self, view: View) -> float:
         return max(self._config.min_face_px, self._config.min_face_share * view.size[1])
@@ -117,7 +124,11 @@ class Eye:
         return any(a <= x <= a + w and b <= y <= b + h for a, b, w, h in zones)
 
     def conclude(self, view: View, at: float) -> None:
-        """Tell the tracker what this look has found, and remember its view for the next."""
+        """Tell the tracker what this look has found, and remember its view for the next.
+
+        Who has come into a zone that is left out is let go at once, without a run of the network.
+        """
         self._tracker.update(self._probed, self._found, at, view.size)
+        self._tracker.let_go(lambda box: self._is_excluded(box, view))
         self.refused += self._tracker.refused
         self._before = view

@@ -78,10 +78,16 @@ class Search:
         is_at_rest = not self._pending and not any(s and s.cells.any() for s in self._stale)
         return self._begun > KINDS or (self._begun > 0 and is_at_rest)
 
-    def note(self, moved: Motion, known: Sequence[Box]) -> None:
-        """Remember what has moved, except where it is known faces and the bodies below them."""
-        moved = moved.without([*known, *map(_body, known)])
-        self._stale = [moved.plus(stale) for stale in self._stale]
+    def note(self, moved: Motion, known: Sequence[Box], at: float) -> None:
+        """Remember what has moved by `at`, except where it is known faces and the bodies around them.
+
+        Somebody may stand there all the same: when the last pass over everything was `full_scan_s`
+        ago, the next one in turn is made for whatever moves.
+        """
+        others = moved.without([*known, *map(_body, known)])
+        self._stale = [others.plus(stale) for stale in self._stale]
+        if at - max(self._full_at) >= self._full_scan_s:
+            self._stale[self._turn] = moved.plus(self._stale[self._turn])
 
     def take(self, at: float, smallest: float, budget: float) -> list[Share]:
         """The shares to scan in a look at `at` (monotonic seconds).
@@ -98,14 +104,19 @@ class Search:
         return taken
 
     def _begin_pass(self, at: float, smallest: float) -> bool:
-        """Line up the next pass for which something has moved; False if nothing has."""
+        """Line up the next pass for which something has moved and that has a size; False if none does.
+
+        Where the smallest face wanted hardly fits into the picture, the passes that begin with a
+        larger one have no size at all.
+        """
         for _ in PASSES:
             turn, self._turn = self._turn, (self._turn + 1) % len(PASSES)
             stale, self._stale[turn] = self._stale[turn], None
             if stale and (region := stale.region()):
                 self._begun += 1
                 self._pending = list(self._shares(turn, region, stale.size, at, smallest))
-                return True
+                if self._pending:
+                    return True
         return False
 
     def _shares(
@@ -132,5 +143,5 @@ def _pad(box: Box, pixels: float) -> Box:
 
 
 def _body(face: Box) -> Box:
-    """Where a person's hair, neck, shoulders and hands move: nobody new is looked for there."""
+    """Where a person's hair, neck, shoulders and hands move: no reason to look for anybody new."""
     return Box(face.x - face.w, face.y - face.h / 2, 3 * face.w, 6 * face.h)

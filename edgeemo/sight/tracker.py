@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -25,7 +25,8 @@ BELIEVABLE = 0.9
 face exhaustively, nothing passed for one; runtimes differ by up to 0.03."""
 
 BLEND = 0.5
-"""Weight of a new detection against the place that the face was followed to: half of Haar's jitter."""
+"""Weight of a new detection against the place that the face was followed to: half of Haar's jitter.
+A face that was lost was not followed, so that where it is found again is where it is."""
 
 TRUST = 4.0
 """Seconds that a face is followed unseen for every second that it was seen before..."""
@@ -164,12 +165,17 @@ class Tracker:
         self._promote(at)
         self._release(at, size)
 
+    def let_go(self, is_excluded: Callable[[Box], bool]) -> None:
+        """Forget the faces that were followed or found to where nobody counts."""
+        for face in [f for f, held in self._held.items() if is_excluded(held.track.box)]:
+            del self._held[face]
+
     def _see(self, held: _Held, detection: Detection | None, at: float) -> None:
         if detection is None:
             held.misses += 1
             return
+        box = detection.box if held.lost_at is not None else _blend(held.track.box, detection.box)
         held.misses, held.lost_at, held.has_moved = 0, None, False
-        box = _blend(held.track.box, detection.box)
         held.track = replace(held.track, box=box, angle=detection.angle, seen_at=at)
 
     def _recognise(self, detections: Sequence[Detection], at: float) -> list[Detection]:
@@ -191,15 +197,18 @@ class Tracker:
 
     def _promote(self, at: float) -> None:
         """Make tracks of the candidates seen often enough; drop those that can't be any more."""
-        waiting = []
+        ready: list[_Candidate] = []
+        waiting: list[_Candidate] = []
         for candidate in self._candidates:
             if sum(candidate.looks) >= self._config.confirm_hits:
-                self._admit(candidate, at)
+                ready.append(candidate)
             elif len(candidate.looks) < self._config.confirm_within:
                 waiting.append(candidate)
             else:
                 self.refused["unconfirmed"] += 1
         self._candidates = waiting
+        for candidate in sorted(ready, key=lambda c: -c.detection.box.area):
+            self._admit(candidate, at)
 
     def _admit(self, candidate: _Candidate, at: float) -> None:
         if len(self._held) >= self._max_faces and not self._make_room(candidate.detection.box):
