@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from edgeemo.config import Config
 from edgeemo.errors import InputError
 from edgeemo.pipeline import Classifier, Look, Pipeline, build_pipeline
+from edgeemo.sources.container import is_still_gif
 from edgeemo.sources.file import FileSource
 from edgeemo.sources.reader import PICTURE_SUFFIXES, is_folder, is_picture
 from edgeemo.sources.source import frames
@@ -69,7 +70,7 @@ class Analyzer:
             yield Seen(path, frame, pipeline.step(frame))
 
     def _pipeline_for(self, path: Path) -> Pipeline:
-        if is_picture(path):
+        if is_picture(path) or is_still_gif(path):
             self._thorough.reset(at=0.0)
             return self._thorough
         return build_pipeline(self._config, self._classifier)

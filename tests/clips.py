@@ -31,12 +31,20 @@ def write_clip(path: Path, levels: Sequence[int], fps: float) -> Path:
 
 def write_gif(path: Path, levels: Sequence[int], delays_s: Sequence[float]) -> Path:
     """An animated GIF of plain frames, each shown for its own time (GIF89a, whole 1/100 s)."""
+    return write_grey_gif(path, [plain(level)[:, :, 0] for level in levels], delays_s)
+
+
+def write_grey_gif(
+    path: Path, pictures: Sequence[NDArray[np.uint8]], delays_s: Sequence[float]
+) -> Path:
+    """A GIF of grey pictures of one size, (height, width), each shown for its own time."""
+    size = pictures[0].shape[::-1]
     greys = bytes(level for grey in range(256) for level in (grey, grey, grey))
-    parts = [b"GIF89a", struct.pack("<HHBBB", *SIZE, 0xF7, 0, 0), greys]
-    for level, delay_s in zip(levels, delays_s, strict=True):
+    parts = [b"GIF89a", struct.pack("<HHBBB", *size, 0xF7, 0, 0), greys]
+    for picture, delay_s in zip(pictures, delays_s, strict=True):
         parts.append(b"\x21\xf9\x04\x00" + struct.pack("<H", round(delay_s * 100)) + b"\x00\x00")
-        parts.append(b"\x2c" + struct.pack("<HHHHB", 0, 0, *SIZE, 0))
-        parts.append(_lzw([level] * (SIZE[0] * SIZE[1])))
+        parts.append(b"\x2c" + struct.pack("<HHHHB", 0, 0, *size, 0))
+        parts.append(_lzw(picture.ravel().tolist()))
     path.write_bytes(b"".join([*parts, b"\x3b"]))
     return path
 

@@ -12,6 +12,7 @@ import pytest
 from clips import SIZE, plain, write_clip, write_gif
 from edgeemo.errors import EndOfSource, InputError
 from edgeemo.sources import frames
+from edgeemo.sources.container import is_cut_short, is_still_gif
 from edgeemo.sources.file import FileSource
 from edgeemo.sources.reader import is_picture
 
@@ -81,11 +82,22 @@ def test_file_source_says_when_it_ends(tmp_path: Path) -> None:
             source.read()
 
 
-def test_is_picture_knows_an_animated_gif_for_a_clip(tmp_path: Path) -> None:
+def test_is_picture_knows_a_gif_for_a_clip(tmp_path: Path) -> None:
     """Newer OpenCV has a GIF decoder for pictures; it isn't used."""
     cv2.imwrite(str(tmp_path / "p.png"), plain(1))
     assert is_picture(tmp_path / "p.png")
     assert not is_picture(write_gif(tmp_path / "a.gif", [1], [0.1]))
+
+
+@pytest.mark.parametrize(("levels", "is_still"), [([1], True), ([1, 2], False)])
+def test_is_still_gif_knows_one_picture_from_several(
+    tmp_path: Path, levels: list[int], is_still: bool
+) -> None:
+    """By the pictures in it; what is no GIF is none."""
+    path = write_gif(tmp_path / "a.gif", levels, [0.1] * len(levels))
+    assert is_still_gif(path) is is_still
+    cv2.imwrite(str(tmp_path / "p.png"), plain(1))
+    assert not is_still_gif(tmp_path / "p.png")
 
 
 def _noise_picture(path: Path) -> bytes:
@@ -191,3 +203,36 @@ def test_file_source_takes_whole_pictures_of_every_kind(tmp_path: Path, suffix: 
     """The check for missing ends does not refuse what is whole."""
     _noise_picture(tmp_path / f"whole{suffix}")
     assert len(list(frames(FileSource(tmp_path / f"whole{suffix}")))) == 1
+
+
+JPEGS = {
+    "plain": [],
+    "several scans": [cv2.IMWRITE_JPEG_PROGRESSIVE, 1],
+    "restarts": [cv2.IMWRITE_JPEG_RST_INTERVAL, 2],
+}
+
+
+def _jpeg(kind: str, seed: int = 0) -> bytes:
+    """A JPEG of noise with a thumbnail in its first segment and fill bytes behind it."""
+    noise = np.random.default_rng(seed).integers(0, 255, (48, 64, 3), np.uint8)
+    picture = cv2.imencode(".jpg", noise, JPEGS[kind])[1].tobytes()
+    thumbnail = cv2.imencode(".jpg", plain(90, (16, 12)))[1].tobytes()
+    segment = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    return picture[:2] + segment + b"\xff\xff" + picture[2:]
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_is_cut_short_ignores_what_follows_a_whole_jpeg(tmp_path: Path, kind: str) -> None:
+    """Phones append a film, in which any two bytes occur, those of a scan's start too."""
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(_jpeg(kind) + b"\0\0\0\x18ftypmp42 \xff\xda " + bytes(1000))
+    assert not is_cut_short(path)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+@pytest.mark.parametrize("kept", [0.7, 0.9, 0.999])
+def test_is_cut_short_misses_the_end_of_a_jpeg(tmp_path: Path, kind: str, kept: float) -> None:
+    """The ends of its thumbnail and of its scans are not its own."""
+    content = _jpeg(kind)
+    (tmp_path / "half.jpg").write_bytes(content[: int(kept * len(content))])
+    assert is_cut_short(tmp_path / "half.jpg")

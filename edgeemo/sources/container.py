@@ -7,12 +7,18 @@ say where they end, though, so that a broken download is refused before anything
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import BinaryIO
 
-JPEG_SCAN, JPEG_END = b"\xff\xda", b"\xff\xd9"
+JPEG_MAGIC, JPEG_END = b"\xff\xd8", 0xD9
+JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
+"""In a scan FF 00 stands for the byte FF; before a marker FF may be repeated."""
+JPEG_ALONE = (0x01, *range(0xD0, 0xD9))
+"""Markers without a segment: TEM, the restarts within a scan, and another start of a picture."""
 PNG_MAGIC, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND"
 GIF_MAGIC, GIF_END = b"GIF8", b"\x3b"
+GIF_EXTENSION, GIF_PICTURE = 0x21, 0x2C
 TAIL = 4096
 """Bytes at the end in which a trailer is looked for: some writers pad."""
 
@@ -21,6 +27,11 @@ def is_gif(path: Path) -> bool:
     """Whether the file starts as a GIF does. Raises OSError."""
     with path.open("rb") as file:
         return file.read(len(GIF_MAGIC)) == GIF_MAGIC
+
+
+def is_still_gif(path: Path) -> bool:
+    """Whether a file is a GIF of one picture, which is not animated. Raises OSError."""
+    return is_gif(path) and _count_gif_pictures(path.read_bytes()) == 1
 
 
 def is_cut_short(path: Path) -> bool:
@@ -34,8 +45,8 @@ def is_cut_short(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)
         size = file.seek(0, os.SEEK_END)
-        if head.startswith(JPEG_SCAN[:1] + b"\xd8"):
-            return _lacks_jpeg_end(path)
+        if head.startswith(JPEG_MAGIC):
+            return _lacks_jpeg_end(path.read_bytes())
         if head.startswith(PNG_MAGIC):
             return PNG_END not in _tail(file, size)
         if head.startswith(GIF_MAGIC):
@@ -52,10 +63,46 @@ def _tail(file: BinaryIO, size: int) -> bytes:
     return file.read()
 
 
-def _lacks_jpeg_end(path: Path) -> bool:
-    # A thumbnail inside has an end of its own: only one after the last scan's start counts.
-    content = path.read_bytes()
-    return content.rfind(JPEG_END) < content.rfind(JPEG_SCAN)
+def _lacks_jpeg_end(content: bytes) -> bool:
+    """Whether the markers of a JPEG don't lead to its end (ITU-T T.81, B.1).
+
+    A thumbnail, which has an end of its own, lies within a segment, and a film that a phone has
+    appended lies behind the end: neither is looked at.
+    """
+    position = len(JPEG_MAGIC)
+    while marker := JPEG_MARKER.search(content, position):
+        code, position = marker[1][0], marker.end()
+        if code == JPEG_END:
+            return False
+        if code not in JPEG_ALONE:
+            position += int.from_bytes(content[position : position + 2], "big")
+    return True
+
+
+def _count_gif_pictures(content: bytes) -> int:
+    """How many pictures a GIF holds, as far as it is there (GIF89a, sections 17 to 27)."""
+    position, count = 13 + _color_table_bytes(content[10:11]), 0
+    while content[position : position + 1] in (bytes([GIF_EXTENSION]), bytes([GIF_PICTURE])):
+        if content[position] == GIF_PICTURE:
+            count += 1
+            position += 11 + _color_table_bytes(content[position + 9 : position + 10])
+        else:
+            position += 2
+        position = _after_blocks(content, position)
+    return count
+
+
+def _color_table_bytes(flags: bytes) -> int:
+    """How long the table is that follows a descriptor with these flags."""
+    packed = flags[0] if flags else 0
+    return 3 * 2 ** ((packed & 0x07) + 1) if packed & 0x80 else 0
+
+
+def _after_blocks(content: bytes, position: int) -> int:
+    """Where a row of blocks ends: each begins with its length, the last is empty."""
+    while position < len(content) and content[position]:
+        position += 1 + content[position]
+    return position + 1
 
 
 def _atoms_end(file: BinaryIO, size: int) -> int:

@@ -145,8 +145,8 @@ def is_folder(path: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a still picture by its content; an animated GIF is a clip. Raises OSError."""
-    # Newer OpenCV takes a GIF for a picture and would give its first frame only.
+    """Whether a file is decoded as a picture, by its content; a GIF is read as a clip. Raises OSError."""
+    # Newer OpenCV takes a GIF for a picture, and would give the first frame only of an animated one.
     return bool(cv2.haveImageReader(str(path))) and not is_gif(path)
 
 
