@@ -481,6 +481,18 @@ def test_convert_says_what_a_range_may_be(run: Run) -> None:
     assert "allowed are unit, signed, bytes, standard or LOW,HIGH" in result.output
 
 
+def test_convert_does_not_replace_what_it_reads_of_the_source(
+    run: Run, tmp_path: Path, source: Path
+) -> None:
+    """train.py's description lies where the model's own would go."""
+    own = tmp_path / "own.keras"
+    own.write_bytes(source.read_bytes())
+    own.with_suffix(".json").write_text("{}")
+    result = run("--overwrite", model=own, out=tmp_path / "own")
+    assert result.exit_code == refusal.ExistsError.exit_code
+    assert own.with_suffix(".json").read_text() == "{}"
+
+
 def test_convert_asks_for_a_name(run: Run, tmp_path: Path) -> None:
     """A folder's own dot is no name for files."""
     result = run(out="/")

@@ -130,8 +130,10 @@ def test_evaluate_describes_only_the_model_that_has_no_sidecar(
 def test_evaluate_does_not_take_an_architecture_for_a_sidecar(faces: Path, tmp_path: Path) -> None:
     """Keras' model.json beside model.h5 says nothing of labels."""
     bare = by_brightness(tmp_path / "model.keras")
-    (tmp_path / "model.json").write_text(keras.models.load_model(bare).to_json())
-    assert figures(bare, "--labels", ",".join(LABELS), "--data", faces)["accuracy"] == 1.0
+    architecture = keras.models.load_model(bare).to_json()
+    for text in (architecture, json.dumps(architecture)):
+        (tmp_path / "model.json").write_text(text)
+        assert figures(bare, "--labels", ",".join(LABELS), "--data", faces)["accuracy"] == 1.0
 
 
 @pytest.mark.parametrize("labels", ["dark light", "file"])
@@ -142,7 +144,7 @@ def test_evaluate_sees_that_a_tflite_without_sidecar_gives_logits(
     model = ROOT / "tests" / "models" / "brightness-logits.tflite"
     bare = tmp_path / "bare.tflite"
     bare.write_bytes(model.read_bytes())
-    (tmp_path / "labels.txt").write_text("\n".join(Sidecar.beside(model).labels))
+    (tmp_path / "labels.txt").write_text("\n".join(Sidecar.beside(model).labels), "utf-8-sig")
     given = (
         str(tmp_path / "labels.txt") if labels == "file" else " ".join(Sidecar.beside(model).labels)
     )
@@ -259,6 +261,8 @@ def test_evaluate_runs_the_shipped_model(tmp_path: Path) -> None:
         (["{network}", "--data", "{faces}", "--labels", "a,b,c"], InputError.exit_code, "are for a model without sidecar"),
         (["{network}", "--data", "{faces}", "--report", "{faces}"], WriteError.exit_code, "is a folder"),
         (["{network}", "--data", "{faces}", "--report", "{bare}/page.md"], WriteError.exit_code, "can't write"),
+        (["{tflite}", "--data", "{faces}", "--labels", "a,b,c"], ModelError.exit_code, "bare.tflite has 2 outputs but 3 labels"),
+        (["{bare}", "--data", "{faces}", "--labels", "{latin}"], LabelsError.exit_code, "UTF-8, one a line"),
         (["{network}", "{network}", "{network}", "--data", "{faces}"], 2, "one model, or two"),
     ],
 )  # fmt: skip
@@ -266,8 +270,12 @@ def test_evaluate_says_a_users_mistake_in_one_line(
     network: Path, faces: Path, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
     """Each mistake has its exit code and a line that names it."""
-    bare = by_brightness(tmp_path / "bare.keras")
-    given = [a.format(network=network, faces=faces, bare=bare) for a in arguments]
+    bare, tflite, latin = (tmp_path / name for name in ("bare.keras", "bare.tflite", "latin.txt"))
+    by_brightness(bare)
+    tflite.write_bytes((ROOT / "tests" / "models" / "brightness-logits.tflite").read_bytes())
+    latin.write_bytes("fröhlich".encode("latin-1"))
+    places = {"network": network, "faces": faces, "bare": bare, "tflite": tflite, "latin": latin}
+    given = [a.format(**places) for a in arguments]
     done = evaluate(*given)
     assert done.exit_code == code
     assert message in done.stderr

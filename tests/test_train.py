@@ -19,11 +19,11 @@ import toyfaces
 from backends import needs_torch, on_torch
 from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar
-from labelled.dataset import FER2013
+from labelled.dataset import FER2013, load
 from learning.lesson import learn
 from learning.trainer import Order
 from learning.training import DivergedError
-from networks.refusal import LabelsError, WriteError
+from networks.refusal import ExistsError, LabelsError, WriteError
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "tools" / "train.py"
@@ -105,10 +105,11 @@ def test_train_goes_on_after_a_kill_as_if_nothing_had_been(
 
 
 def test_train_goes_on_with_the_same_faces_only(faces: Path, whole: Path, tmp_path: Path) -> None:
-    """With another seed it would learn from faces that it had held back."""
+    """With another seed it would learn from faces that it had held back, which stay where they are."""
     run = shutil.copytree(whole, tmp_path / "run")
     with pytest.raises(InputError, match=r"checkpoint\.npz: of other faces: go on with the --data"):
         learn(order(faces, run, resume=True, seed=2), silent)
+    assert load(run / "held").keys == load(whole / "held").keys
 
 
 def test_train_does_not_overwrite_a_run(faces: Path, tmp_path: Path) -> None:
@@ -337,6 +338,14 @@ def test_train_says_where_it_can_not_write(faces: Path, tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
     with pytest.raises(WriteError, match=r"can't write .*run: File exists"):
         learn(order(faces, tmp_path / "run"), silent)
+
+
+def test_train_touches_no_folder_of_the_users(faces: Path, tmp_path: Path) -> None:
+    """A folder that happens to be called as a run calls its own stays as it is."""
+    mine = toyfaces.folders(tmp_path / "held", 3)
+    with pytest.raises(ExistsError, match=r"held is no work of train\.py's"):
+        learn(order(faces, tmp_path), silent)
+    assert len(load(mine)) == 21
 
 
 def test_train_ends_when_the_run_diverges(faces: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -28,6 +28,9 @@ from edgeemo.errors import EdgeemoError, ModelError
 from edgeemo.sidecar import Sidecar
 from manual import manual
 from networks.description import labels_from
+
+if TYPE_CHECKING:
+    from converting.channel_order import ChannelOrder
 
 PATH = click.Path(path_type=Path)
 FIT = "fit"
@@ -55,7 +58,7 @@ HOTTEST = 20
 )  # fmt: skip
 @click.option(
     "--channels", "channel_order", type=click.Choice(["rgb", "bgr"]),
-    help="Which colour a colour network wants first; found if not given.",
+    help="Which colour a colour network wants first; else as train.py feeds it, else found.",
 )  # fmt: skip
 @click.option(
     "--backend",
@@ -95,7 +98,11 @@ def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the 
 
 
 def _convert(
-    labels: str | None, value_range: str | None, temperature: str | None, **options: Any
+    labels: str | None,
+    value_range: str | None,
+    temperature: str | None,
+    channel_order: ChannelOrder | None,
+    **options: Any,
 ) -> None:
     if not options["out"].name:
         raise click.BadParameter(f"--out {options['out']}: needs a name, as in models/mine")
@@ -108,6 +115,7 @@ def _convert(
         labels=labels_from(labels) if labels else noted.labels,
         value_range=parse(value_range) if value_range else noted.value_range,
         temperature=_temperature(temperature) if temperature else noted.temperature,
+        channel_order=channel_order or noted.channel_order,
         **options,
     )
     done = convert(order, _say)
@@ -122,6 +130,7 @@ class Noted(NamedTuple):
     labels: tuple[str, ...] = ()
     value_range: Range | None = None
     temperature: float = 1.0
+    channel_order: ChannelOrder | None = None
 
 
 def _noted(source: Path, needed: bool) -> Noted:
@@ -134,7 +143,7 @@ def _noted(source: Path, needed: bool) -> Noted:
             ) from error
         return Noted()
     trained = Range(*sidecar.value_range, sidecar.standardize)
-    return Noted(sidecar.labels, trained, sidecar.temperature)
+    return Noted(sidecar.labels, trained, sidecar.temperature, "rgb")
 
 
 def _temperature(text: str) -> float | None:

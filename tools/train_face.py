@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -26,11 +27,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeemo.errors import EdgeemoError
 from edgeemo.preprocess import to_grey
 from edgeemo.sight.detector import CASCADE, STAGES, load_cascade
 from edgeemo.sight.view import turned
 from edgeemo.types import Box, Picture
-from labelled.dataset import load
+from labelled.dataset import Faces, load
 from learning.facesamples import FACE, SIDE, Material, samples
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
@@ -142,6 +144,11 @@ def train(model: Any, pictures: Picture, is_face: NDArray[np.bool_], epochs: int
     model.fit(normalized(pictures), labels, batch_size=batch, epochs=epochs, verbose=2)
 
 
+def sized(faces: Faces) -> list[Picture]:
+    """The pictures as grey ones of the size that scenes are made of."""
+    return list(faces.stack((FACE, FACE), 1)[..., 0])
+
+
 def write_held(folder: Path, pictures: Picture, is_face: NDArray[np.bool_]) -> None:
     """The samples as pictures, a folder for each label."""
     for index, (picture, face) in enumerate(zip(pictures, is_face, strict=True)):
@@ -159,7 +166,19 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=200_000)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    try:
+        make_network(parser.parse_args())
+    except EdgeemoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def make_network(options: argparse.Namespace) -> None:
+    """Train by the command line and write what it promises.
+
+    Raises:
+        EdgeemoError: the faces can't be used.
+    """
     import keras
 
     keras.utils.set_random_seed(options.seed)
@@ -168,11 +187,11 @@ def main() -> None:
     print(f"{len(learn)} faces, {len(scenery)} pictures without any")
     alike = lookalikes(scenery, options.seed)
     print(f"{len(alike)} places in them look like a face to the cascade")
-    material = Material(list(learn.pictures), scenery, alike)
+    material = Material(sized(learn), scenery, alike)
     pictures, is_face = make(options.samples, material, options.seed)
     model = network()
     train(model, pictures, is_face, options.epochs)
-    held, truth = make(HELD, material._replace(faces=list(watch.pictures)), options.seed + 1)
+    held, truth = make(HELD, material._replace(faces=sized(watch)), options.seed + 1)
     options.out.mkdir(parents=True, exist_ok=True)
     write_held(options.out / "held", held, truth)
     model.save(options.out / "face.keras")

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-from converting.value_range import CLEARLY
+from converting.value_range import is_clearly_better
 from networks.floatnetwork import FloatNetwork
 
 ChannelOrder = Literal["rgb", "bgr"]
@@ -32,19 +34,19 @@ def turned(network: FloatNetwork) -> FloatNetwork:
 def settled(
     given: ChannelOrder | None,
     network: FloatNetwork,
-    accuracy: Callable[[FloatNetwork], float],
+    right: Callable[[FloatNetwork], NDArray[np.bool_]],
     say: Callable[[str], None],
 ) -> FloatNetwork:
     """A colour network that already takes the given order, or is turned when that is clearly better.
 
-    `accuracy` (0..1) is measured on red-first pictures. A given order is kept, and a better one said.
+    `right` tells on which of some red-first pictures a network is. A given order is kept, and a better one said.
     """
     own, other = ("bgr", "rgb") if given == "bgr" else ("rgb", "bgr")
     alternative = turned(network)
-    before, after = accuracy(network), accuracy(alternative)
-    told = f"{own} {before:.1%}, {other} {after:.1%}"
+    before, after = right(network), right(alternative)
+    told = f"{own} {before.mean():.1%}, {other} {after.mean():.1%}"
     say(f"right by order of the colours: {told}")
-    if after - before < CLEARLY:
+    if not is_clearly_better(after, than=before):
         return network
     if given is not None:
         say(f"WARNING: the network was hardly trained on {given}: {told} of the pictures are right")

@@ -154,10 +154,10 @@ def _colors_settled(
         return network
     some = judge.part(np.arange(min(RANGE_PICTURES, len(judge))))
 
-    def accuracy(one: FloatNetwork) -> float:
-        return float(np.mean(some.answers(one.predict, drafted).argmax(1) == some.truth))
+    def right(one: FloatNetwork) -> NDArray[np.bool_]:
+        return np.asarray(some.answers(one.predict, drafted).argmax(1) == some.truth)
 
-    return channel_order.settled(order.channel_order, network, accuracy, journal.note)
+    return channel_order.settled(order.channel_order, network, right, journal.note)
 
 
 def _judged(

@@ -50,7 +50,9 @@ class Order:
     @property
     def inputs(self) -> set[Path]:
         """What is read and must never be written over."""
-        return {path for path in (self.source, self.weights, self.data, self.ferplus) if path}
+        described = self.source.with_suffix(".json")
+        given = (self.source, described, self.weights, self.data, self.ferplus)
+        return {path for path in given if path}
 
     @property
     def files(self) -> tuple[Path, Path, Path]:

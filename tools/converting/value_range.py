@@ -73,10 +73,18 @@ class Candidate(NamedTuple):
         return float(np.mean(self.right))
 
     def beats(self, other: Candidate) -> bool:
-        """Whether it is right clearly more often, and on more pictures than chance would make it (McNemar 1947)."""
-        gained = self.right.astype(int) - other.right.astype(int)
-        chance = DEVIATIONS * math.sqrt(np.abs(gained).sum())
-        return bool(gained.mean() >= CLEARLY and gained.sum() >= chance)
+        """Whether it is clearly better."""
+        return is_clearly_better(self.right, other.right)
+
+
+def is_clearly_better(right: NDArray[np.bool_], than: NDArray[np.bool_]) -> bool:
+    """Whether one of two (n,) rows of right answers is so on clearly more of the same pictures.
+
+    By `CLEARLY`, and by more of those that tell them apart than chance would give it (McNemar 1947).
+    """
+    gained = right.astype(int) - than.astype(int)
+    chance = DEVIATIONS * math.sqrt(np.abs(gained).sum())
+    return bool(gained.mean() >= CLEARLY and gained.sum() >= chance)
 
 
 def measure(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
             "faces": self.faces,
         }
         state |= _named("variable", self.model.get_weights())
-        state |= _named("optimizer", [_numpy(v) for v in self.model.optimizer.variables])
+        state |= _named("optimizer", [_numpy(v) for v in _variables(self.model)])
         state |= _named("average", self.average.weights)
         save(self.path, state)
 
@@ -57,15 +58,19 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
             weights, stored = read(state, "variable"), read(state, "optimizer")
             self.average.weights = read(state, "average")
             self.average.updates = int(state["updates"])
-            epoch, faces = int(state["epoch"]), str(state["faces"])
+            epoch = int(state["epoch"])
+            faces = (
+                str(state["faces"]) if "faces" in state.files else self.faces
+            )  # older runs: on trust
         if faces != self.faces:
             raise InputError(
-                f"{self.path}: of other faces: go on with the --data, --held and --seed that began the run"
+                f"{self.path}: of other faces: go on with the --data, --held, --size, --channels and --seed "
+                "that began the run"
             )
         model.optimizer.build(model.trainable_variables)
         try:
             model.set_weights(weights)
-            for variable, value in zip(model.optimizer.variables, stored, strict=True):
+            for variable, value in zip(_variables(model), stored, strict=True):
                 variable.assign(value)
         except ValueError as error:
             raise InputError(
@@ -94,8 +99,16 @@ def opened(path: Path) -> Iterator[Any]:
     try:
         with np.load(path) as state:
             yield state
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror or error}") from error
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: not a run's checkpoint: delete it to begin anew") from error
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """The optimizer's own: in float16 one is wrapped around it, which finds its loss scale anew."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    return list(optimizer.variables)
 
 
 def _numpy(variable: Any) -> NDArray[Any]:

@@ -10,7 +10,10 @@ import cv2
 
 from labelled.dataset import Faces
 from labelled.ferplus import COLUMNS
-from networks.refusal import WriteError
+from networks.refusal import ExistsError, WriteError
+
+MARK = ".made-by-train"
+"""Stands in a folder that may be replaced."""
 
 
 def keep(faces: Faces, root: Path) -> None:
@@ -19,8 +22,12 @@ def keep(faces: Faces, root: Path) -> None:
     They take the place of what an earlier call wrote there, so that never faces of two runs are mixed.
 
     Raises:
+        ExistsError: what is there is somebody else's.
         OSError: the disk is full, or the folder can't be written.
     """
+    table = root.with_suffix(".csv")
+    if theirs := [str(p) for p in (root, table) if p.exists() and not (root / MARK).exists()]:
+        raise ExistsError(f"{', '.join(theirs)} is no work of train.py's: choose another --out")
     paths = [
         f"{faces.names[label]}/{_name(key)}"
         for label, key in zip(faces.labels, faces.keys, strict=True)
@@ -31,11 +38,13 @@ def keep(faces: Faces, root: Path) -> None:
         (fresh / path).parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(fresh / path), picture):
             raise WriteError(f"can't write {fresh / path}: is the disk full?")
+    (fresh / MARK).touch()
     shutil.rmtree(root, ignore_errors=True)
     fresh.replace(root)
     if faces.votes is None:
+        table.unlink(missing_ok=True)
         return
-    with root.with_suffix(".csv").open("w", newline="") as file:
+    with table.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["path", *COLUMNS])
         writer.writerows(

@@ -9,7 +9,7 @@ from edgeemo.errors import EdgeemoError, InputError
 from labelled.dataset import Faces, load, without_copies
 from learning.checkpoint import FILE
 from learning.keeping import keep
-from learning.material import Examples, examples, named
+from learning.material import examples, named
 from learning.precision import FASTEST, fastest
 from learning.recipes import RECIPES, Recipe
 from learning.trainer import Order, Say, Trainer, describe
@@ -37,10 +37,12 @@ def learn(order: Order, say: Say) -> None:
 def _learn(order: Order, say: Say) -> None:
     recipe = _recipe(order)
     _check_out(order)
-    train, held = _examples(order, recipe, say)
-    recipe = replace(recipe, labels=train.labels)
-    run = Trainer.prepare(order, recipe, train, held)
-    run.fit(say)
+    faces, held = _faces(order, recipe, say)
+    recipe = replace(recipe, labels=faces.names)
+    run = Trainer.prepare(order, recipe, examples(faces, recipe), examples(held, recipe))
+    run.begin(say)
+    keep(held, order.out / "held")
+    run.fit()
     run.finish(say)
 
 
@@ -65,7 +67,7 @@ def _check_out(order: Order) -> None:
         raise InputError(f"{order.out} holds a run already: --resume goes on with it")
 
 
-def _examples(order: Order, recipe: Recipe, say: Say) -> tuple[Examples, Examples]:
+def _faces(order: Order, recipe: Recipe, say: Say) -> tuple[Faces, Faces]:
     """What to learn from and what to watch, with no picture in both."""
     faces = _load(order.data, order.ferplus, recipe, "Training")
     describe("run", replace(recipe, labels=faces.names))  # says at once what no sidecar may hold
@@ -83,8 +85,7 @@ def _examples(order: Order, recipe: Recipe, say: Say) -> tuple[Examples, Example
             f"{order.data}: no face is left to {'watch' if len(faces) else 'learn from'}"
         )
     say(f"{len(faces)} faces to learn from, {len(held)} to watch")
-    keep(held, order.out / "held")
-    return examples(faces, recipe), examples(held, recipe)
+    return faces, held
 
 
 def _held_votes(order: Order, held: Path) -> Path | None:

@@ -94,13 +94,26 @@ class Trainer:
             watch,
         )
 
-    def fit(self, say: Say) -> None:
+    def begin(self, say: Say) -> None:
+        """Give the network what an interrupted run, or another one, has learned.
+
+        Raises:
+            EdgeemoError: the checkpoint or the start can't be used.
+        """
+        if self.checkpoint.path.exists():
+            done = self.checkpoint.restore(self.model)
+            self.log.restore(done)
+            say(f"going on after epoch {done}")
+        elif self.order.start is not None:
+            carried = begin_with(self.order.start, self.model, self.recipe.labels or ())
+            say(f"starting from {self.order.start}: {carried}")
+
+    def fit(self) -> None:
         """Train what is left of the run.
 
         Raises:
-            EdgeemoError: checkpoint, start or a teacher can't be used.
+            EdgeemoError: a teacher can't be used, or the run diverges.
         """
-        self._begin(say)
         if self._is_over():
             return
         self.batches.targets = taught(self.train, self.order.teacher).targets
@@ -123,16 +136,6 @@ class Trainer:
                 verbose=1 if sys.stdout.isatty() else 2,  # a bar on a screen, a line in a file
                 callbacks=callbacks,
             )
-
-    def _begin(self, say: Say) -> None:
-        """Give the network what an interrupted run, or another one, has learned."""
-        if self.checkpoint.path.exists():
-            done = self.checkpoint.restore(self.model)
-            self.log.restore(done)
-            say(f"going on after epoch {done}")
-        elif self.order.start is not None:
-            carried = begin_with(self.order.start, self.model, self.recipe.labels or ())
-            say(f"starting from {self.order.start}: {carried}")
 
     def _rate(self) -> Rate | None:
         if self.recipe.rate is None:

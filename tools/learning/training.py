@@ -139,8 +139,8 @@ class Log(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
         values = {**(logs or {}), **self._held()}
         if not math.isfinite(values["held_loss"]):
             raise DivergedError(
-                f"epoch {epoch + 1}: the network's answers are no numbers any more: begin anew, or --resume "
-                "from the epoch before, with a smaller --rate or --precision float32"
+                f"epoch {epoch + 1}: the network's answers are no numbers any more: begin anew with a "
+                "smaller --rate, or with --precision float32"
             )
         values["learning_rate"] = float(self.model.optimizer.learning_rate)
         values["seconds"] = time.monotonic() - self.began

@@ -93,7 +93,7 @@ def has_sidecar(path: Path) -> bool:
         return False
     except ValueError:
         return True  # a damaged one, which reading it will say
-    return not (isinstance(told, dict) and "class_name" in told)
+    return isinstance(told, dict) and "class_name" not in told
 
 
 def _bare_tflite(path: Path, description: Description) -> Predictor:
@@ -104,6 +104,7 @@ def _bare_tflite(path: Path, description: Description) -> Predictor:
     interpreter.invoke()
     steps = Quantization.of(out)
     row = steps.dequantize(interpreter.get_tensor(out["index"]))
+    _check_count(path, told, row.shape[-1])
     logits = not are_probabilities(row, steps.scale)
     told = told.model_copy(update={"logits": logits, "sha256": sha256(path.read_bytes())})
     with tempfile.TemporaryDirectory() as folder:
@@ -135,8 +136,7 @@ def _keras(path: Path, description: Description) -> Predictor:
 
     network = read_network(path, description.weights)
     sidecar = Sidecar.beside(path) if has_sidecar(path) else _told(path, description, network.shape)
-    if len(sidecar.labels) != network.outputs:
-        raise ModelError(f"{path} has {network.outputs} outputs but {len(sidecar.labels)} labels")
+    _check_count(path, sidecar, network.outputs)
 
     def infer(inputs: Float) -> Float:
         outputs = network.predict(inputs)
@@ -144,6 +144,11 @@ def _keras(path: Path, description: Description) -> Predictor:
         return np.array([to_probabilities(row, told) for row in outputs], np.float32)
 
     return Predictor(str(path), sidecar, infer, single_thread=False)
+
+
+def _check_count(path: Path, sidecar: Sidecar, outputs: int) -> None:
+    if len(sidecar.labels) != outputs:
+        raise ModelError(f"{path} has {outputs} outputs but {len(sidecar.labels)} labels")
 
 
 def _told(path: Path, description: Description, shape: tuple[int, ...]) -> Sidecar:

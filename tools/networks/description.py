@@ -61,9 +61,18 @@ def are_probabilities(outputs: Float, step: float = 0.0) -> bool:
 
 
 def labels_from(text: str) -> tuple[str, ...]:
-    """Labels as this project spells them, from names by commas or spaces, or from a file of lines."""
+    """Labels as this project spells them, from names by commas or spaces, or from a file of lines.
+
+    Raises:
+        LabelsError: the file can't be read, or is not UTF-8.
+    """
     if os.path.isfile(text):  # noqa: PTH113 - Path raises for a text too long to be a path
-        names = Path(text).read_text(encoding="utf-8").splitlines()
+        try:
+            names = Path(text).read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise LabelsError(
+                f"can't read the labels in {text} (UTF-8, one a line): {error}"
+            ) from error
     else:
         names = text.split("," if "," in text else None)
     return tuple(canonical(name) for name in names if name.strip())
