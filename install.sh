@@ -191,7 +191,8 @@ abandon() {
         told="$old stays in use"
         [[ ! $switched ]] || { go_back; told="$old is in use again"; }
     elif [[ $switched ]]; then
-        rm -f "$LINK" "$ROOT/current"
+        rm -f "$LINK" "$ROOT/current" "$UNITS"/edgeemo.service "$UNITS"/edgeemo@.service \
+            "$UNITS"/*.wants/edgeemo.service
     fi
     rm -rf "$new"
     echo "install.sh: failed; $told" >&2
@@ -279,7 +280,7 @@ install_units() {
     [[ ! -e $UNITS/edgeemo.service ]] || known=1
     say "units edgeemo.service and edgeemo@.service in $UNITS"
     run "copy them, and have systemd read them" copy_units "$new"
-    [[ $known ]] || run "start at boot" systemctl enable --quiet edgeemo.service
+    [[ $old && $known ]] || run "start at boot" systemctl enable --quiet edgeemo.service
 }
 
 copy_units() {

@@ -95,7 +95,7 @@ def _check_url(url: str, scheme: str) -> str:
     if not _has_usable_host(url):
         raise ValueError(
             f"no host and port can be told from it, as in {scheme}://HOST:PORT/PATH; a log-in that "
-            "holds / ? or # belongs in camera.user and camera.password"
+            "holds any of / ? # [ ] belongs in camera.user and camera.password"
         )
     return url
 

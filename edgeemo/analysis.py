@@ -70,10 +70,17 @@ class Analyzer:
             yield Seen(path, frame, pipeline.step(frame))
 
     def _pipeline_for(self, path: Path) -> Pipeline:
-        if is_picture(path) or is_still_gif(path):
+        if _is_still(path):
             self._thorough.reset(at=0.0)
             return self._thorough
         return build_pipeline(self._config, self._classifier)
+
+
+def _is_still(path: Path) -> bool:
+    try:
+        return is_picture(path) or is_still_gif(path)
+    except OSError:
+        return False  # whoever reads it says why it can't be read
 
 
 def inputs(paths: Sequence[Path]) -> Iterator[Path]:

@@ -70,6 +70,24 @@ def test_complaints_say_what_comes_and_goes_once_an_hour(
     ]
 
 
+def test_complaints_say_what_comes_again_and_stays(
+    complaints: Complaints, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An outage soon after the last one is kept quiet only as long as it may be one of many short ones."""
+    complaints.about("connection lost")
+    complaints.end("connected")
+    for _ in range(100):
+        clock.now += 1.0
+        complaints.about("connection lost")
+    complaints.end("connected")
+    assert caplog.messages == [
+        "connection lost",
+        "connected, after 0 s",
+        "connection lost",
+        "connected, after 99 s",
+    ]
+
+
 def test_complaints_are_bounded_however_many_others_cause(
     complaints: Complaints, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -280,6 +281,38 @@ def test_outbox_takes_events_over_when_the_disk_allows_it_again(
     (tmp_path / obstacle).rmdir()
     assert numbers(outbox) == list(range(1, 201))
     assert [r.levelname for r in caplog.records] == ["ERROR"]
+
+
+class FullDisk(sqlite3.Connection):
+    """Finds no room for what SQLite needs to read a file."""
+
+    def execute(self, *_: object) -> sqlite3.Cursor:
+        """Refuse as SQLite does."""
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+
+def test_outbox_does_not_take_a_full_disk_for_an_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be read for want of room is read later, and not given up."""
+    path = tmp_path / "outbox"
+    checkpointed(path, 200)
+    zeroed_header(path)
+    connect = sqlite3.connect
+
+    def cramped(place: Path, **options: Any) -> Any:
+        if place.name.endswith(".copy"):
+            return connect(place, factory=FullDisk)
+        return connect(place, **options)
+
+    outbox = an_outbox(path)
+    with monkeypatch.context() as while_full:
+        while_full.setattr(sqlite3, "connect", cramped)
+        with pytest.raises(StorageError, match="disk is full"):
+            outbox.open()
+    assert numbers(outbox) == list(range(1, 201))
 
 
 KILLED_BY_A_LIMIT = """

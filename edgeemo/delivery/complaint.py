@@ -39,7 +39,8 @@ class Complaints:
         self._well_at = None
         self._since = now if self._since is None else self._since
         self._said = {t: at for t, at in self._said.items() if now - at < REMINDER_S}
-        if text in self._said:
+        is_kept_quiet = not self._is_end_news and now - self._since < STEADY_S
+        if text in self._said and (self._is_end_news or is_kept_quiet):
             return
         if len(self._said) >= BUDGET:
             self._unsaid += 1

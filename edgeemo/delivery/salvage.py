@@ -34,6 +34,9 @@ DRAFT = ".draft"
 RESCUED = ".rescued"
 """After the file's name: all that was saved, on its way into the damaged file's place."""
 
+OUT_OF_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM)
+"""SQLite's result codes; of their extended ones the last byte."""
+
 LARGEST_GAP = 1_000_000
 """Positions that are tried one by one between two that could be read."""
 
@@ -223,11 +226,20 @@ def _read(path: Path) -> dict[int, Row]:
 
 
 def _select(connection: sqlite3.Connection, clause: str, *values: int) -> Iterator[Row]:
-    """The rows up to the first that can't be read."""
+    """The rows up to the first that can't be read; raises where not the file is at fault but the disk."""
     try:
         yield from connection.execute(f"SELECT {', '.join(COLUMNS)} FROM event {clause}", values)  # noqa: S608  # literals
-    except (sqlite3.DatabaseError, UnicodeDecodeError):  # names of columns may be damaged too
+    except sqlite3.DatabaseError as error:
+        if _is_out_of_room(error):
+            raise
+    except UnicodeDecodeError:  # names of columns may be damaged too
         return
+
+
+def _is_out_of_room(error: sqlite3.DatabaseError) -> bool:
+    """Whether there was no room for what SQLite needs beside a file to read it."""
+    code: int = getattr(error, "sqlite_errorcode", 0)  # Python's own errors of this kind have none
+    return code == sqlite3.SQLITE_IOERR_SHMSIZE or code & 0xFF in OUT_OF_ROOM
 
 
 def _gap(rows: dict[int, Row]) -> Iterator[int]:
