@@ -39,10 +39,10 @@ def keep(faces: Faces, root: Path) -> None:
         if not cv2.imwrite(str(fresh / path), picture):
             raise WriteError(f"can't write {fresh / path}: is the disk full?")
     (fresh / MARK).touch()
+    table.unlink(missing_ok=True)
     shutil.rmtree(root, ignore_errors=True)
     fresh.replace(root)
     if faces.votes is None:
-        table.unlink(missing_ok=True)
         return
     with table.open("w", newline="") as file:
         writer = csv.writer(file)
