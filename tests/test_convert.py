@@ -487,10 +487,24 @@ def test_convert_does_not_replace_what_it_reads_of_the_source(
     """train.py's description lies where the model's own would go."""
     own = tmp_path / "own.keras"
     own.write_bytes(source.read_bytes())
-    own.with_suffix(".json").write_text("{}")
+    described = Sidecar(
+        name="own", labels=LABELS, width=24, height=24, channels=1, sha256=sha256(own.read_bytes())
+    ).to_json()
+    own.with_suffix(".json").write_text(described)
     result = run("--overwrite", model=own, out=tmp_path / "own")
     assert result.exit_code == refusal.ExistsError.exit_code
-    assert own.with_suffix(".json").read_text() == "{}"
+    assert own.with_suffix(".json").read_text() == described
+
+
+def test_convert_replaces_what_it_made_of_the_source_before(
+    run: Run, tmp_path: Path, source: Path
+) -> None:
+    """Beside its source a model may be made again: the description there is its own."""
+    own = tmp_path / "own.keras"
+    own.write_bytes(source.read_bytes())
+    for flags in ([], ["--overwrite"]):
+        result = run(*flags, model=own, out=tmp_path / "own")
+        assert result.exit_code == 0, result.output
 
 
 def test_convert_asks_for_a_name(run: Run, tmp_path: Path) -> None:

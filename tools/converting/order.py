@@ -10,6 +10,7 @@ from converting.channel_order import ChannelOrder
 from converting.comparison import Comparison, LayerError
 from converting.operators import Operator
 from converting.value_range import Candidate, Range
+from edgeemo.errors import ModelError
 from edgeemo.sidecar import Sidecar
 
 
@@ -50,9 +51,17 @@ class Order:
     @property
     def inputs(self) -> set[Path]:
         """What is read and must never be written over."""
-        described = self.source.with_suffix(".json")
-        given = (self.source, described, self.weights, self.data, self.ferplus)
+        given = (self.source, self._description, self.weights, self.data, self.ferplus)
         return {path for path in given if path}
+
+    @property
+    def _description(self) -> Path | None:
+        """What train.py wrote of the source; not what an earlier conversion left under that name."""
+        try:
+            Sidecar.beside(self.source)
+        except ModelError:
+            return None
+        return self.source.with_suffix(".json")
 
     @property
     def files(self) -> tuple[Path, Path, Path]:
