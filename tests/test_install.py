@@ -179,7 +179,7 @@ def test_installer_takes_every_unit_back_when_one_does_not_start(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("steps", "told"),
-    [("kill -INT $$", "1-old stays in use"), ("switch; kill -TERM $$", "1-old is in use again")],
+    [("kill -TERM $$", "1-old stays in use"), ("switch; kill -TERM $$", "1-old is in use again")],
 )
 def test_installer_that_is_interrupted_leaves_the_old_environment(
     tmp_path: Path, steps: str, told: str
