@@ -292,6 +292,19 @@ def test_tracker_takes_the_largest_of_those_it_believes_at_once() -> None:
     assert sorted(track.box.w for track in tracker.tracks) == [70.0, 80.0]
 
 
+def test_tracker_leaves_out_the_smallest_of_those_it_believes_at_once() -> None:
+    """Also when it is seen most plainly, and hardly smaller than the next."""
+    tracker = Tracker(CONFIG, max_faces=2)
+    crowd = [
+        found(square(100, 100, 60), 1.0),
+        found(square(300, 100, 90), 0.95),
+        found(square(500, 100, 62), 0.92),
+    ]
+    for i in range(2):
+        tracker.update({}, crowd, i / 10, SIZE)
+    assert sorted(track.box.w for track in tracker.tracks) == [62.0, 90.0]
+
+
 def test_tracker_makes_room_for_a_face_that_is_clearly_larger() -> None:
     """With largest_only, who comes close takes over."""
     tracker = Tracker(CONFIG, max_faces=1)
