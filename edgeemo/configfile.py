@@ -177,8 +177,7 @@ def _section(annotation: object) -> type[BaseModel] | None:
 def _read(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
-        loaded = yaml.safe_load(text)
-        written = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - it makes nothing but texts
+        loaded = _parse_yaml(text, Config)
     except OSError as error:
         raise ConfigError(str(path), [f"can't be read: {error.strerror or error}"]) from error
     except UnicodeDecodeError as error:
@@ -197,7 +196,21 @@ def _read(path: Path) -> Settings:
         raise ConfigError(
             str(path), [f"should hold `key: value` lines, not a {type(loaded).__name__}"]
         )
-    return _without_empty_sections(_as_written(_with_text_keys(loaded), written, Config), Config)
+    return _without_empty_sections(loaded, Config)
+
+
+class _TextLoader(yaml.SafeLoader):
+    """Makes nothing but texts, lists and maps; a merge key is resolved."""
+
+    yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}  # noqa: RUF012 - as yaml has it
+
+
+def _parse_yaml(text: str, section: type[BaseModel] | None) -> Any:
+    """What YAML makes of a text, but for the settings in a section that are texts: as they are spelt."""
+    loaded = _with_text_keys(yaml.safe_load(text))
+    if section is None or not isinstance(loaded, dict):
+        return loaded
+    return _as_written(loaded, yaml.load(text, _TextLoader), section)  # noqa: S506 - a safe one
 
 
 def _with_text_keys(value: Any) -> Any:
@@ -270,16 +283,25 @@ def _assign(settings: Settings, assignment: Assignment) -> str | None:
         place = place.setdefault(section, {})
         if not isinstance(place, dict):
             return f"{assignment.origin}: {section!r} is no section"
-    place[name] = _parse(assignment.text)
+    place[name] = _parse(assignment.text, _section_at(assignment.path))
     return None
 
 
-def _parse(text: str) -> object:
+def _section_at(path: Sequence[str]) -> type[BaseModel] | None:
+    """The section that a path leads to, if it is one."""
+    section: type[BaseModel] | None = Config
+    for name in path:
+        field = section.model_fields.get(name) if section else None
+        section = _section(field.annotation) if field else None
+    return section
+
+
+def _parse(text: str, section: type[BaseModel] | None) -> object:
     """Text as it is (numbers and booleans are the validator's work), but lists, maps and null."""
     if text == "null" or text[:1] in ("[", "{"):
         try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError:
+            return _parse_yaml(text, section)
+        except (yaml.YAMLError, ValueError):  # the latter for what looks like a date and is none
             return text
     return text
 

@@ -141,6 +141,18 @@ def test_load_config_takes_a_text_as_it_is_written(write: Write, text: str) -> N
     assert password.get_secret_value() == text.strip("'")
 
 
+def test_load_config_takes_texts_as_written_wherever_a_section_comes_from(write: Write) -> None:
+    """From a merge key, from --set and from the environment, as from the file itself."""
+    merged = write("mqtt: {<<: {host: h, user: 0123}}")
+    section = "{host: h, user: 0123}"
+    found = [
+        load_config(merged, (), {}),
+        load_config(None, (f"mqtt={section}",), {}),
+        load_config(None, (), {"EDGEEMO_MQTT": section}),
+    ]
+    assert [config.mqtt.user for config in found] == ["0123"] * 3
+
+
 def test_load_config_takes_numbers_for_ids_cameras_and_versions(write: Write) -> None:
     """An id, a camera's number and a version of MQTT need no quotes."""
     config = load_config(write("device: 07\ncamera: {source: 0}\nmqtt: {protocol: 5}"), (), {})
