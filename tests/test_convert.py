@@ -270,6 +270,19 @@ def test_convert_refuses_a_wrong_number_of_channels(run: Run, tmp_path: Path) ->
     refuses(run(model=tmp_path / "m.keras"), refusal.ShapeError, "pictures of 4 channels")
 
 
+@pytest.mark.parametrize("flags", [[], ["--range", "signed"]])
+def test_convert_refuses_a_network_that_answers_no_numbers(
+    run: Run, tmp_path: Path, flags: list[str]
+) -> None:
+    """No value range mends a training that diverged."""
+    broken = facedata.brightness_network()
+    broken.set_weights([w * np.nan for w in broken.get_weights()])
+    broken.save(tmp_path / "nan.keras")
+    result = run(*flags, model=tmp_path / "nan.keras")
+    assert result.exit_code == refusal.NumbersError.exit_code, result.output
+    assert files(tmp_path / "out") == set()
+
+
 def test_convert_refuses_two_outputs(run: Run, tmp_path: Path) -> None:
     """A network with two heads."""
     entry = keras.Input((24, 24, 1))

@@ -54,8 +54,10 @@ def convert(order: Order, say: Callable[[str], None]) -> Conversion:
     ranges = _ranges(order, network, judge)
     drafted = draft(order, network, _chosen(order, ranges, journal))
     network = _colors_settled(order, network, drafted, judge, journal)
+    some = judge.inputs(drafted, 0, CHECKED_PICTURES)
+    network.predict(some)  # refuses what answers no numbers, for which TensorFlow has other words
     model = Int8Model(to_int8(network, feed.inputs(drafted)))
-    checked = verify(model, judge.inputs(drafted, 0, CHECKED_PICTURES), order.pythons)
+    checked = verify(model, some, order.pythons)
     done = _judged(order, network, model, drafted, feed, judge)
     done = replace(done, ranges=ranges, runtimes=checked.passed)
     for name in checked.unusable:
