@@ -116,6 +116,7 @@ def _convert(
         value_range=parse(value_range) if value_range else noted.value_range,
         temperature=_temperature(temperature) if temperature else noted.temperature,
         channel_order=channel_order or noted.channel_order,
+        description=noted.path,
         **options,
     )
     done = convert(order, _say)
@@ -131,6 +132,7 @@ class Noted(NamedTuple):
     value_range: Range | None = None
     temperature: float = 1.0
     channel_order: ChannelOrder | None = None
+    path: Path | None = None
 
 
 def _noted(source: Path, needed: bool) -> Noted:
@@ -143,7 +145,8 @@ def _noted(source: Path, needed: bool) -> Noted:
             ) from error
         return Noted()
     trained = Range(*sidecar.value_range, sidecar.standardize)
-    return Noted(sidecar.labels, trained, sidecar.temperature, "rgb")
+    path = source.with_suffix(".json")
+    return Noted(sidecar.labels, trained, sidecar.temperature, "rgb", path)
 
 
 def _temperature(text: str) -> float | None:

@@ -28,7 +28,7 @@ from edgeemo.errors import EdgeemoError, InputError
 from labelled.dataset import Faces, load
 from manual import manual
 from networks.description import labels_from
-from networks.refusal import WriteError
+from networks.refusal import WriteError, writing
 
 PATH = click.Path(path_type=Path)
 
@@ -104,7 +104,9 @@ def run(
     if record is not None:
         _record(models[1], record, found)
     if report is not None:
-        for path in _written(report, page, found):
+        with writing(report):
+            written = scorecard.write(report, page, found)
+        for path in written:
             click.echo(f"wrote {path}", err=True)
     return _json(found, difference, ms, faces) if as_json else page
 
@@ -125,17 +127,6 @@ def _faces(data: Path, ferplus: Path | None, usage: str | None, color: bool) -> 
     faces = load(data, ferplus=ferplus, usage=usage, color=color)
     others = sorted({u for u in faces.usage if u != "Training"})
     return faces if usage or not others else faces.of_usage(*others)
-
-
-def _written(report: Path, page: str, found: list[Any]) -> list[Path]:
-    from measuring import scorecard
-
-    try:
-        return scorecard.write(report, page, found)
-    except OSError as error:
-        raise WriteError(
-            f"can't write {error.filename or report}: {error.strerror or error}"
-        ) from error
 
 
 def _record(path: Path, data: str, found: list[Any]) -> None:

@@ -19,14 +19,11 @@ def draft(order: Order, network: FloatNetwork, value_range: Range) -> Sidecar:
     Raises:
         LabelsError: one label stands twice, is reserved, or is none.
     """
-    height, width, channels = network.shape
     # Size and channels were checked when the network was read, the margin on the command line.
     return describe(
         order.labels,
+        network.shape,
         name=order.name,
-        width=width,
-        height=height,
-        channels=channels,
         value_range=(value_range.low, value_range.high),
         standardize=value_range.standardize,
         margin=order.margin,

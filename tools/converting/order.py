@@ -10,7 +10,6 @@ from converting.channel_order import ChannelOrder
 from converting.comparison import Comparison, LayerError
 from converting.operators import Operator
 from converting.value_range import Candidate, Range
-from edgeemo.errors import ModelError
 from edgeemo.sidecar import Sidecar
 
 
@@ -18,8 +17,9 @@ from edgeemo.sidecar import Sidecar
 class Order:
     """What to convert, with what, and into what: the command line of convert.py.
 
-    `value_range` and `channel_order` None have them found by measuring, `temperature` None has it fitted. `margin` is the
-    share of the detector's box to add on every side, `max_drop` points of accuracy.
+    `description` is what train.py wrote of the source, if that was read. `value_range` and `channel_order`
+    None have them found by measuring, `temperature` None has it fitted. `margin` is the share of the
+    detector's box to add on every side, `max_drop` points of accuracy.
     """
 
     source: Path
@@ -28,6 +28,7 @@ class Order:
     data: Path
     value_range: Range | None = None
     weights: Path | None = None
+    description: Path | None = None
     backend: str | None = None
     channel_order: ChannelOrder | None = None
     ferplus: Path | None = None
@@ -51,17 +52,8 @@ class Order:
     @property
     def inputs(self) -> set[Path]:
         """What is read and must never be written over."""
-        given = (self.source, self._description, self.weights, self.data, self.ferplus)
+        given = (self.source, self.description, self.weights, self.data, self.ferplus)
         return {path for path in given if path}
-
-    @property
-    def _description(self) -> Path | None:
-        """What train.py wrote of the source; not what an earlier conversion left under that name."""
-        try:
-            Sidecar.beside(self.source)
-        except ModelError:
-            return None
-        return self.source.with_suffix(".json")
 
     @property
     def files(self) -> tuple[Path, Path, Path]:

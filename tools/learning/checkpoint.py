@@ -59,10 +59,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
             self.average.weights = read(state, "average")
             self.average.updates = int(state["updates"])
             epoch = int(state["epoch"])
-            faces = (
-                str(state["faces"]) if "faces" in state.files else self.faces
-            )  # older runs: on trust
-        if faces != self.faces:
+            # Runs of earlier versions did not note it: on trust.
+            is_other = "faces" in state.files and str(state["faces"]) != self.faces
+        if is_other:
             raise InputError(
                 f"{self.path}: of other faces: go on with the --data, --held, --size, --channels and --seed "
                 "that began the run"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from edgeemo.errors import EdgeemoError, InputError
+from edgeemo.errors import InputError
 from labelled.dataset import Faces, load, without_copies
 from learning.checkpoint import FILE
 from learning.keeping import keep
@@ -13,7 +13,7 @@ from learning.material import examples, named
 from learning.precision import FASTEST, fastest
 from learning.recipes import RECIPES, Recipe
 from learning.trainer import Order, Say, Trainer, describe
-from networks.refusal import WriteError
+from networks.refusal import writing
 
 HELD_SHARE = 0.035
 """Part of the training faces that is only looked at: for the log and the temperature."""
@@ -25,25 +25,16 @@ def learn(order: Order, say: Say) -> None:
     Raises:
         EdgeemoError: data, output folder or checkpoint can't be used, or the run diverges.
     """
-    try:
-        _learn(order, say)
-    except EdgeemoError:
-        raise
-    except OSError as error:
-        where = error.filename or order.out
-        raise WriteError(f"can't write {where}: {error.strerror or error}") from error
-
-
-def _learn(order: Order, say: Say) -> None:
-    recipe = _recipe(order)
-    _check_out(order)
-    faces, held = _faces(order, recipe, say)
-    recipe = replace(recipe, labels=faces.names)
-    run = Trainer.prepare(order, recipe, examples(faces, recipe), examples(held, recipe))
-    run.begin(say)
-    keep(held, order.out / "held")
-    run.fit()
-    run.finish(say)
+    with writing(order.out):
+        recipe = _recipe(order)
+        _check_out(order)
+        faces, held = _faces(order, recipe, say)
+        recipe = replace(recipe, labels=faces.names)
+        run = Trainer.prepare(order, recipe, examples(faces, recipe), examples(held, recipe))
+        run.begin(say)
+        keep(held, order.out / "held")
+        run.fit()
+        run.finish(say)
 
 
 def _recipe(order: Order) -> Recipe:

@@ -212,10 +212,8 @@ def describe(name: str, recipe: Recipe) -> Sidecar:
     width, height = recipe.size
     return description.describe(
         recipe.labels or (),
+        (height, width, recipe.channels),
         name=name,
-        width=width,
-        height=height,
-        channels=recipe.channels,
         value_range=recipe.value_range,
     )
 

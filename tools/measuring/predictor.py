@@ -151,18 +151,15 @@ def _check_count(path: Path, sidecar: Sidecar, outputs: int) -> None:
         raise ModelError(f"{path} has {outputs} outputs but {len(sidecar.labels)} labels")
 
 
-def _told(path: Path, description: Description, shape: tuple[int, ...]) -> Sidecar:
+def _told(path: Path, description: Description, shape: tuple[int, int, int]) -> Sidecar:
     if description.labels is None:
         raise ModelError(
             f"{path}: no sidecar beside it; say its --labels, in order, and its --range"
         )
-    height, width, channels = shape
     return describe(
         description.labels,
+        shape,
         name=path.stem,
-        width=width,
-        height=height,
-        channels=channels,
         value_range=description.value_range or (0.0, 1.0),
         standardize=description.standardize,
     )

@@ -18,14 +18,23 @@ from networks.refusal import LabelsError, ShapeError
 UNKNOWN_DIGEST = "0" * 64
 
 
-def describe(labels: tuple[str, ...], **fields: Any) -> Sidecar:
-    """A sidecar of these labels and other `fields`; of no file yet where there is no digest among them.
+def describe(labels: tuple[str, ...], shape: tuple[int, int, int], **fields: Any) -> Sidecar:
+    """A sidecar of these labels, an input of (height, width, channels) and other `fields`.
+
+    Without a digest among them it is of no file yet.
 
     Raises:
         LabelsError: one label stands twice, is reserved, or is none; or a field has a value that is not allowed.
     """
+    height, width, channels = shape
+    told: dict[str, Any] = {
+        "width": width,
+        "height": height,
+        "channels": channels,
+        "sha256": UNKNOWN_DIGEST,
+    }
     try:
-        return Sidecar(labels=labels, **{"sha256": UNKNOWN_DIGEST, **fields})
+        return Sidecar(labels=labels, **(told | fields))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise LabelsError(f"{_which(labels, first['loc'])}: {first['msg']}") from error

@@ -6,6 +6,10 @@ Every message is one line: what is wrong, where, how to mend it. Pictures that c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from edgeemo.errors import EdgeemoError, ModelError
 
 
@@ -55,6 +59,18 @@ class WriteError(EdgeemoError, OSError):
     """The results can't be written: the disk is full or read-only, the folder is missing."""
 
     exit_code = 17
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """What the system says against writing at or below a place becomes a WriteError that names the file."""
+    try:
+        yield
+    except EdgeemoError:
+        raise
+    except OSError as error:
+        where = error.filename or place
+        raise WriteError(f"can't write {where}: {error.strerror or error}") from error
 
 
 class RuntimeMismatchError(ModelError):
