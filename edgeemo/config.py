@@ -86,6 +86,13 @@ class Section(BaseModel):
         use_attribute_docstrings=True,  # they become config.yaml's comments and the schema's text
     )
 
+    @field_validator("*")
+    @classmethod
+    def _no_null(cls, value: Any) -> Any:
+        if isinstance(value, str | Path) and "\0" in str(value):
+            raise ValueError("no path and no text may hold a null character")
+        return value
+
 
 class CameraConfig(Section):
     """Where pictures come from."""

@@ -306,6 +306,14 @@ def test_load_config_names_files_that_are_not_there(tmp_path: Path) -> None:
     )
 
 
+def test_load_config_refuses_a_path_that_no_system_takes(write: Write) -> None:
+    """YAML can write a null character; a traceback from deep below would name no setting."""
+    said = problems(write('model:\n  path: "a\\0.tflite"\n'))
+    assert said == (
+        "model.path: 'a\\x00.tflite' is not allowed: no path and no text may hold a null character",
+    )
+
+
 def test_load_config_names_files_that_cannot_be_looked_at() -> None:
     """What may be there, but is hidden from this user, is not called absent."""
     assert problems(None, f"mqtt.password_file={HIDDEN}") == (
