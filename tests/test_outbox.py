@@ -395,6 +395,22 @@ def test_outbox_takes_events_over_from_a_file_of_an_unknown_format(tmp_path: Pat
     assert numbers(outbox) == list(range(1, 62))
 
 
+@pytest.mark.parametrize("version", [18, 19])
+@pytest.mark.parametrize("value", [0, 52, 255])
+def test_outbox_takes_events_over_from_a_file_that_nobody_may_write_to(
+    tmp_path: Path, version: int, value: int
+) -> None:
+    """By its header (file format, section 1.3.3): SQLite opens it, but only to read."""
+    path = tmp_path / "outbox"
+    checkpointed(path, 60)
+    with path.open("r+b") as file:
+        file.seek(version)
+        file.write(bytes([value]))
+    outbox = an_outbox(path)
+    fill(outbox, range(61, 62))
+    assert numbers(outbox) == list(range(1, 62))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     offset=st.floats(0, 1),

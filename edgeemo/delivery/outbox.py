@@ -183,6 +183,7 @@ class Outbox:
         return self._connection
 
     def _prepare(self) -> sqlite3.Connection:
+        salvage.check_header(self.path)
         connection = connect(self.path)
         try:
             salvage.check(connection, VERSION)

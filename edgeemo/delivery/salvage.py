@@ -18,6 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PAGE_BYTES = 4096
+FORMATS = slice(18, 20)
+"""Where the header says which format one has to know to write to the file, and to read it."""
+KNOWN_FORMATS = {1, 2}
+"""Without and with a log that is written ahead. To a file of a later one SQLite does not write, and says
+no more than of one that may not be written to."""
 SIZE_IN_PAGES = slice(28, 32)
 """Where the header holds the size of the file, a big-endian number of pages."""
 
@@ -57,6 +62,23 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_NOTADB,
     )
+
+
+def check_header(path: Path) -> None:
+    """Look at what SQLite itself takes no offence at before it is to write; a file may be missing.
+
+    Nobody in this process may have the file open: closing it here would give up SQLite's locks.
+
+    Raises:
+        sqlite3.DatabaseError: it is damaged.
+        OSError: it can't be read.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        formats = file.read(FORMATS.stop)[FORMATS]
+    if not KNOWN_FORMATS.issuperset(formats):
+        raise DamagedError(f"its header names formats that there are not: {tuple(formats)}")
 
 
 def check(connection: sqlite3.Connection, version: int) -> None:
