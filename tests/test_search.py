@@ -112,6 +112,17 @@ def test_search_leaves_out_passes_that_have_no_size_in_the_picture() -> None:
     assert {(share.side, share.angle) for share in shares} == {(0.9 * WHOLE.h, 0.0)}
 
 
+def test_search_goes_over_everything_in_the_passes_that_have_a_size() -> None:
+    """One pass in full_scan_s beside known people, though others in turn have no size."""
+    search, known = Search(full_scan_s=5.0), Box(200, 50, 60, 60)
+    regions: list[list[Box]] = []
+    for at in range(0, 31, 5):
+        search.note(moved(known), [known], float(at))
+        shares = search.take(float(at), 0.9 * WHOLE.h, budget=1.0)
+        regions.append([share.region for share in shares])
+    assert regions == [[WHOLE]] * 7
+
+
 def test_search_of_a_picture_smaller_than_the_smallest_face_is_over_at_once() -> None:
     """There is nothing to scan, and nothing left to catch up with."""
     search = Search(full_scan_s=5.0)

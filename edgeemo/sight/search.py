@@ -107,7 +107,7 @@ class Search:
         """Line up the next pass for which something has moved and that has a size; False if none does.
 
         Where the smallest face wanted hardly fits into the picture, the passes that begin with a
-        larger one have no size at all.
+        larger one have no size at all; what they should have gone over is left to the next in turn.
         """
         for _ in PASSES:
             turn, self._turn = self._turn, (self._turn + 1) % len(PASSES)
@@ -117,17 +117,19 @@ class Search:
                 self._pending = list(self._shares(turn, region, stale.size, at, smallest))
                 if self._pending:
                     return True
+                self._stale[self._turn] = stale.plus(self._stale[self._turn])
         return False
 
     def _shares(
         self, turn: int, region: Box, size: tuple[int, int], at: float, smallest: float
     ) -> Iterator[Share]:
         whole, kind = Box(0.0, 0.0, *size), PASSES[turn]
-        if at - self._full_at[turn] >= self._full_scan_s:
+        sides = list(_sides(smallest * kind.start, min(size)))
+        if sides and at - self._full_at[turn] >= self._full_scan_s:
             self._full_at[turn], region = at, whole
         # All sizes together: the sum of the geometric series of 1 / STEP**2.
         self._windows = whole.area / smallest**2 / (1 - STEP**-2)
-        for side in reversed(list(_sides(smallest * kind.start, min(size)))):
+        for side in reversed(sides):
             yield Share(_pad(region, MARGIN * side).clip(*size), side, kind.angle)
 
 
