@@ -70,13 +70,14 @@ class Analyzer:
             yield Seen(path, frame, pipeline.step(frame))
 
     def _pipeline_for(self, path: Path) -> Pipeline:
-        if _is_still(path):
+        if is_still(path):
             self._thorough.reset(at=0.0)
             return self._thorough
         return build_pipeline(self._config, self._classifier)
 
 
-def _is_still(path: Path) -> bool:
+def is_still(path: Path) -> bool:
+    """Whether an input is one picture, a GIF that is not animated among them; False if it can't be read."""
     try:
         return is_picture(path) or is_still_gif(path)
     except OSError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -369,3 +369,11 @@ class Config(Section):
     homeassistant: HomeAssistantConfig = HomeAssistantConfig()
     power: PowerConfig = PowerConfig()
     log: LogConfig = LogConfig()
+
+    def changed(self, values: Mapping[str, Mapping[str, object]]) -> Config:
+        """The same with other values, given by section and name; they are not checked."""
+        sections = {
+            name: getattr(self, name).model_copy(update=dict(section))
+            for name, section in values.items()
+        }
+        return self.model_copy(update=sections)

@@ -13,7 +13,9 @@ import os
 import stat
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Any, NamedTuple
 
 import yaml
@@ -186,8 +188,10 @@ def _read(path: Path) -> Settings:
         ) from error
     except yaml.YAMLError as error:
         raise ConfigError(str(path), [_yaml_problem(error)]) from error
-    except ValueError as error:  # what looks like a date or a number to YAML and is none
-        raise ConfigError(str(path), [f"{error}: a text like that belongs in quotes"]) from error
+    except (ValueError, OverflowError) as error:  # "\UFFFFFFFF"
+        raise ConfigError(
+            str(path), ["an escape in it is no character: put that text in single quotes"]
+        ) from error
     except RecursionError as error:
         raise ConfigError(str(path), ["is nested too deeply to be a configuration"]) from error
     if loaded is None:
@@ -199,7 +203,21 @@ def _read(path: Path) -> Settings:
     return _without_empty_sections(loaded, Config)
 
 
-class _TextLoader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe one, which also says where a value is not what its spelling or its tag promises."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError) as error:
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"this is no {kind}: a text like that belongs in quotes",
+                problem_mark=node.start_mark,
+            ) from error
+
+
+class _TextLoader(_Loader):
     """Makes nothing but texts, lists and maps; a merge key is resolved."""
 
     yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}  # noqa: RUF012 - as yaml has it
@@ -207,7 +225,7 @@ class _TextLoader(yaml.SafeLoader):
 
 def _parse_yaml(text: str, section: type[BaseModel] | None) -> Any:
     """What YAML makes of a text, but for the settings in a section that are texts: as they are spelt."""
-    loaded = _with_text_keys(yaml.safe_load(text))
+    loaded = _with_text_keys(yaml.load(text, _Loader))  # noqa: S506 - a safe one
     if section is None or not isinstance(loaded, dict):
         return loaded
     return _as_written(loaded, yaml.load(text, _TextLoader), section)  # noqa: S506 - a safe one
@@ -235,8 +253,13 @@ def _as_written(settings: Settings, written: Settings, model: type[BaseModel]) -
 
 def _is_text(annotation: object) -> bool:
     """Whether a setting is a text, a path or one of some words; None may be allowed besides."""
-    parts = (annotation, *typing.get_args(annotation))
-    return any(part in (str, SecretStr, Path) or isinstance(part, str) for part in parts)
+    return any(c in (str, SecretStr, Path) or isinstance(c, str) for c in _choices(annotation))
+
+
+def _choices(annotation: object) -> tuple[object, ...]:
+    """The types of which a setting has one, or the values that it may have."""
+    is_choice = typing.get_origin(annotation) in (typing.Union, UnionType, typing.Literal)
+    return typing.get_args(annotation) if is_choice else (annotation,)
 
 
 def _without_empty_sections(settings: Settings, model: type[BaseModel]) -> Settings:
@@ -283,26 +306,32 @@ def _assign(settings: Settings, assignment: Assignment) -> str | None:
         place = place.setdefault(section, {})
         if not isinstance(place, dict):
             return f"{assignment.origin}: {section!r} is no section"
-    place[name] = _parse(assignment.text, _section_at(assignment.path))
+    place[name] = _parse(assignment.text, _annotation_at(assignment.path))
     return None
 
 
-def _section_at(path: Sequence[str]) -> type[BaseModel] | None:
-    """The section that a path leads to, if it is one."""
-    section: type[BaseModel] | None = Config
+def _annotation_at(path: Sequence[str]) -> object:
+    """The type of what a path leads to, a section or a setting; None if that is not known."""
+    annotation: object = Config
     for name in path:
+        section = _section(annotation)
         field = section.model_fields.get(name) if section else None
-        section = _section(field.annotation) if field else None
-    return section
+        annotation = field.annotation if field else None
+    return annotation
 
 
-def _parse(text: str, section: type[BaseModel] | None) -> object:
-    """Text as it is (numbers and booleans are the validator's work), but lists, maps and null."""
-    if text == "null" or text[:1] in ("[", "{"):
-        try:
-            return _parse_yaml(text, section)
-        except (yaml.YAMLError, ValueError):  # the latter for what looks like a date and is none
-            return text
+def _parse(text: str, annotation: object) -> object:
+    """Text as it is (numbers and booleans are the validator's work), but lists, maps and null.
+
+    A setting that is a text is no list and no map, whatever it begins with. `null` stands for none
+    where there may be none, but for a password: that may be this very word.
+    """
+    choices = _choices(annotation)
+    if text == "null" and NoneType in choices and SecretStr not in choices:
+        return None
+    if text[:1] in ("[", "{") and not _is_text(annotation):
+        with suppress(yaml.YAMLError, ValueError, OverflowError, RecursionError):
+            return _parse_yaml(text, _section(annotation))
     return text
 
 

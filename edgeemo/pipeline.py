@@ -210,17 +210,16 @@ def build_pipeline(
         RuntimeMissingError: no TFLite runtime or no cascade files.
     """
     if thorough or exhaustive:
-        config = _changed(config, "cadence", LOOK_AT_EVERYTHING)
-        config = _changed(config, "track", {"probe_s": 1e-3})
+        config = config.changed({"cadence": LOOK_AT_EVERYTHING, "track": {"probe_s": 1e-3}})
     if thorough:
-        config = _changed(config, "track", {"confirm_hits": 1, "confirm_within": 1})
+        config = config.changed({"track": {"confirm_hits": 1, "confirm_within": 1}})
     most = 1 if config.detect.largest_only else config.detect.max_faces
     return Pipeline(
         gate=OpenGate() if exhaustive else MotionGate(),
         cadence=Cadence(config.cadence),
         eye=Eye(
             config.detect,
-            HaarDetector(verifier or _load_verifier(config)),
+            build_detector(config, verifier),
             Search(config.cadence.full_scan_s),
             Tracker(config.track, most, ids),
         ),
@@ -229,6 +228,11 @@ def build_pipeline(
         events=EventDiff(config.publish),
         clock=clock,
     )
+
+
+def build_detector(config: Config, verifier: FaceVerifier | None = None) -> HaarDetector:
+    """Put a detector together; `verifier` and errors as of `build_pipeline`."""
+    return HaarDetector(verifier or _load_verifier(config))
 
 
 def _load_classifier(config: Config) -> Classifier:
@@ -242,8 +246,3 @@ def _load_verifier(config: Config) -> FaceVerifier:
 
     model = config.model.model_copy(update={"path": config.detect.model})
     return FaceVerifier(TFLiteClassifier(model))
-
-
-def _changed(config: Config, section: str, values: Mapping[str, float]) -> Config:
-    changed = getattr(config, section).model_copy(update=dict(values))
-    return config.model_copy(update={section: changed})

@@ -144,6 +144,15 @@ def test_analyze_annotates_a_gif_over_no_clip_beside_it(tmp_path: Path, clip: Pa
     assert (tmp_path / "demo.avi").read_bytes() == clip.read_bytes()
 
 
+def test_analyze_annotates_a_gif_of_one_picture_as_a_picture(tmp_path: Path) -> None:
+    """What is looked at as a still is drawn as one, in a format that can be written."""
+    gif = write_gif(tmp_path / "one.gif", [60], [0.1])
+    (tmp_path / "out").mkdir()
+    done = run("analyze", gif, "--annotate", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["one.png"]
+
+
 def test_bench_compares_with_the_plain_loop(clip: Path) -> None:
     """The figures of both, and their ratio, in one JSON object."""
     (report,) = lines("bench", clip, "--json", "--baseline")
@@ -188,12 +197,32 @@ def test_network_that_finds_no_faces_is_told(command: str, model: str, tmp_path:
     )
 
 
-def test_check_reads_the_password_of_the_camera(tmp_path: Path) -> None:
-    """A file without one is a problem of the configuration."""
+@pytest.mark.parametrize(("source", "code"), [("rtsp://cam/1", 2), ("0", 0)])
+def test_check_reads_the_password_of_a_stream_only(tmp_path: Path, source: str, code: int) -> None:
+    """A file without one is a problem of the configuration where somebody would read it."""
     (tmp_path / "secret").touch()
-    done = run("check", "--set", f"camera.password_file={tmp_path / 'secret'}")
+    file = f"camera.password_file={tmp_path / 'secret'}"
+    done = run("check", "--set", file, "--set", f"camera.source={source}")
+    assert done.returncode == code
+    said = "camera.password_file: its first line holds no password"
+    assert (said in done.stderr) == (code == 2)
+
+
+def test_check_reports_every_file_that_cannot_be_used(tmp_path: Path) -> None:
+    """Passwords, certificates and both networks, all in one go; exit 2, as the first of them has."""
+    (tmp_path / "empty").touch()
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"camera: {{source: 'rtsp://cam/1', password_file: {tmp_path / 'empty'}}}\n"
+        f"mqtt: {{host: h, user: u, password_file: {tmp_path / 'empty'}, "
+        f"tls: {{enabled: true, ca_file: {tmp_path / 'empty'}}}}}\n"
+        "model: {path: /nonexistent/a.tflite}\ndetect: {model: /nonexistent/b.tflite}\n"
+    )
+    done = run("check", config)
     assert done.returncode == 2
-    assert "camera.password_file: its first line holds no password" in done.stderr
+    for said in ("camera.password_file: ", "mqtt.password_file: ", "mqtt.tls: ", "/a.", "/b."):
+        assert said in done.stderr
+    assert done.stdout == ""
 
 
 def truncated(path: Path, folder: Path) -> Path:
@@ -259,6 +288,17 @@ def test_run_without_anyone_to_hear_is_refused() -> None:
     assert done.returncode == 2
     assert "mqtt.host" in done.stderr
     assert "--demo" in done.stderr
+
+
+def test_run_with_demo_says_once_that_a_password_can_be_read_by_others(tmp_path: Path) -> None:
+    """The settings are read once, though the demo adds to them."""
+    config = tmp_path / "c.yaml"
+    config.write_text("mqtt: {host: 127.0.0.1, password: hush}")
+    config.chmod(0o644)
+    done = run("run", config, "--demo", "--events", tmp_path / "gone" / "events")
+    assert done.returncode == 2
+    assert done.stderr.count("holds a password") == 1
+    assert "watching the demo" in done.stderr
 
 
 def test_no_picture_is_written_unasked(tmp_path: Path, clip: Path) -> None:

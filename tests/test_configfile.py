@@ -169,10 +169,54 @@ def test_load_config_leaves_values_for_the_camera_what_yaml_makes_them(write: Wr
     }
 
 
-def test_load_config_explains_a_date_that_is_none(write: Write) -> None:
-    """YAML's own reader fails on a text that only looks like a date; that is said, not crashed on."""
-    (problem,) = problems(write("mqtt: {password: 2024-13-45}"))
-    assert problem.endswith("a text like that belongs in quotes")
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("2024-13-45", "timestamp"),
+        ("!!timestamp abc", "timestamp"),
+        ("!!bool maybe", "bool"),
+        ("!!int ''", "int"),
+    ],
+)
+def test_load_config_explains_a_value_that_is_not_what_it_promises(
+    write: Write, text: str, kind: str
+) -> None:
+    """YAML's own reader fails on what only looks like a date or is tagged so; that is said, with the place."""
+    said = f"line 1, column 9: is not YAML: this is no {kind}: a text like that belongs in quotes"
+    assert problems(write(f"device: {text}")) == (said,)
+
+
+def test_load_config_explains_an_escape_that_is_no_character(write: Write) -> None:
+    """YAML's own reader fails on numbers beyond Unicode's, too."""
+    said = "an escape in it is no character: put that text in single quotes"
+    assert problems(write('device: "\\UFFFFFFFF"')) == (said,)
+
+
+def test_load_config_explains_an_override_that_holds_itself() -> None:
+    """A list within itself has no end."""
+    (problem,) = problems(None, "camera.controls={a: &a [*a]}")
+    assert problem.startswith("camera.controls (--set camera.controls): '{a: &a [*a]}'")
+
+
+@pytest.mark.parametrize("text", ["{abc}", "{a: 1}", "[a]", "[a", "null", "yes"])
+def test_load_config_takes_a_password_from_outside_as_it_is(text: str) -> None:
+    """Neither brackets nor the word null mean anything in it."""
+    password = load_config(None, (), {"EDGEEMO_MQTT_PASSWORD": text}).mqtt.password
+    assert password is not None
+    assert password.get_secret_value() == text
+
+
+def test_load_config_takes_null_from_outside_for_none(write: Write) -> None:
+    """Where there may be none: elsewhere it is a text like any other."""
+    path = write("{device: hall, mqtt: {host: h}}")
+    config = load_config(path, ["mqtt.host=null", "device=null"], {})
+    assert (config.mqtt.host, config.device) == (None, "null")
+
+
+def test_load_config_takes_controls_from_the_command_line() -> None:
+    """They are a map, though of texts: in braces it is YAML."""
+    config = load_config(None, ["camera.controls={ExposureTime: 10_000}"], {})
+    assert config.camera.controls == {"ExposureTime": 10_000}
 
 
 def test_load_config_takes_a_choice_of_numbers_as_text() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
-from edgeemo.analysis import Analyzer, Seen, inputs
-from edgeemo.annotate import CLIP_CODES, annotated, open_canvas
+from edgeemo.analysis import Analyzer, Seen, inputs, is_still
+from edgeemo.annotate import CLIP_CODES, PICTURE_SUFFIXES, annotated, open_canvas
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.cli.options import overrides_option, read_config
 from edgeemo.errors import InputError
-from edgeemo.sources.reader import is_folder, is_picture
+from edgeemo.sources.reader import is_folder
 
 
 @click.command()
@@ -77,7 +77,7 @@ def _drawn(looks: Iterator[Seen], path: Path, target: Path | None) -> Iterator[S
     if target is None:
         yield from looks
         return
-    canvas = open_canvas(target, is_clip=not is_picture(path))
+    canvas = open_canvas(target, is_clip=not is_still(path))
     with closing(canvas):
         for seen in looks:
             canvas.add(annotated(seen.frame.image, seen.look.faces), seen.look.at)
@@ -105,8 +105,6 @@ def _targets(files: list[Path], out: Path) -> list[Path]:
 def _target(path: Path, out: Path) -> Path:
     if not is_folder(out):
         return out
-    is_clip = not is_picture(path)
-    # Not every clip that can be read can be written: an animated GIF becomes an AVI.
-    return out / (
-        f"{path.stem}.avi" if is_clip and path.suffix.lower() not in CLIP_CODES else path.name
-    )
+    # Not all that can be read can be written: an animated GIF becomes an AVI, one of one picture a PNG.
+    known, other = (PICTURE_SUFFIXES, ".png") if is_still(path) else (CLIP_CODES, ".avi")
+    return out / (path.name if path.suffix.lower() in known else f"{path.stem}{other}")

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
-from edgeemo.address import mask_url
+from edgeemo.address import Address, Kind, mask_url
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.cli.options import config_options
 from edgeemo.config import Config
-from edgeemo.delivery.broker import new_client
-from edgeemo.pipeline import build_pipeline
+from edgeemo.delivery.broker import password, tls_context
+from edgeemo.errors import EdgeemoError
+from edgeemo.pipeline import build_detector
 from edgeemo.secret import read_password
 from edgeemo.sidecar import Sidecar
 
 
 @click.command()
 @config_options
-def check(config: Config) -> None:
+def check(config: Config) -> int:
     """Report every problem of a configuration (exit 2; of its networks 3), or what it will do."""
-    classifier = TFLiteClassifier(config.model)
-    build_pipeline(config, classifier)  # sees nothing: the network of detect.model is loaded
-    read_password(config.camera, "camera")
-    if config.mqtt.host is not None:
-        new_client(config, "check")  # goes nowhere: password and certificates are read
-    for line in plan(config, classifier.sidecar):
+    # By their texts: a runtime that is missing is missed by both networks.
+    problems = {str(error): error for error in _problems(config)}
+    for text in problems:
+        click.echo(f"edgeemo: {text}", err=True)
+    if problems:
+        return next(iter(problems.values())).exit_code
+    for line in plan(config, Sidecar.beside(config.model.path)):
         click.echo(line)
+    return 0
+
+
+def _problems(config: Config) -> Iterator[EdgeemoError]:
+    """What is wrong with the files that are named, each tried whatever became of the others."""
+    for use in _uses(config):
+        try:
+            use()
+        except EdgeemoError as error:
+            yield error
+
+
+def _uses(config: Config) -> Iterator[Callable[[], object]]:
+    """What the daemon reads of the files that are named; the exit code is that of the first to fail."""
+    camera, mqtt = config.camera, config.mqtt
+    if Address.parse(camera.source).kind is Kind.STREAM:
+        yield lambda: read_password(camera, "camera")
+    if mqtt.host is not None and mqtt.user is not None:
+        yield lambda: password(mqtt)
+    if mqtt.host is not None and mqtt.tls.enabled:
+        yield lambda: tls_context(mqtt.tls)
+    yield lambda: TFLiteClassifier(config.model)
+    yield lambda: build_detector(config)
 
 
 def plan(config: Config, sidecar: Sidecar) -> Iterator[str]:

@@ -39,34 +39,33 @@ def run(
 ) -> None:
     """Watch the camera and publish events until told to stop; at the end of a file, stop."""
     with ExitStack() as stack:
-        added: tuple[str, ...] = ()
-        if demo:
-            added = _embedded(read_config(config_path, overrides), stack)
+        config = read_config(config_path, overrides)
+        added = _embedded(config, stack) if demo else {}
+        config = config.changed(added)
 
         def reread() -> Config:
-            return read_config(config_path, (*added, *overrides))
+            return read_config(config_path, overrides).changed(added)
 
-        config = reread()
         if config.mqtt.host is None and events is None:
             raise ConfigError(str(config_path or "the settings"), [NOWHERE])
         sink = stack.enter_context(EventLog(events))
         Daemon(config, sink.write, reread).run()
 
 
-def _embedded(config: Config, stack: ExitStack) -> tuple[str, ...]:
+def _embedded(config: Config, stack: ExitStack) -> dict[str, dict[str, object]]:
     """The settings that --demo adds, whatever they need running until the stack is closed."""
-    added = []
+    added: dict[str, dict[str, object]] = {}
     if config.camera.source == "auto":
-        added.append("camera.source=demo")
+        added["camera"] = {"source": "demo"}
         logger.info("no camera is named: watching the demo (set camera.source for a real one)")
     if config.mqtt.host is None:
         # Late: it needs an extra that a device has not installed.
         from edgeemo.delivery.demobroker import DemoBroker
 
         broker = stack.enter_context(DemoBroker())
-        address = [f"mqtt.host={broker.host}", f"mqtt.port={broker.port}", "mqtt.protocol=3.1.1"]
-        added += address
+        added["mqtt"] = {"host": broker.host, "port": broker.port, "protocol": "3.1.1"}
+        address = [f"mqtt.{name}={value}" for name, value in added["mqtt"].items()]
         logger.info("no broker is named: brought one up; listen in a second terminal with")
         logger.info("    mosquitto_sub -p %d -t '%s/#' -v", broker.port, config.mqtt.prefix)
         logger.info("    %s watch --set %s", sys.argv[0], " --set ".join(address))
-    return tuple(added)
+    return added
