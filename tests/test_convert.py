@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import facedata
+import toyfaces
 from facedata import LABELS
 
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
@@ -260,7 +261,7 @@ def test_convert_refuses_a_wrong_number_of_labels(run: Run) -> None:
 
 def test_convert_refuses_labels_that_can_not_be(run: Run) -> None:
     """A label twice, or one that stands for something else."""
-    refuses(run(labels="dark,dark,light"), refusal.LabelsError, "labels: one stands twice")
+    refuses(run(labels="dark,dark,light"), refusal.LabelsError, "dark, dark, light: labels: one")
     refuses(run(labels="dark,even,uncertain"), refusal.LabelsError, "labels: uncertain is reserved")
 
 
@@ -409,6 +410,17 @@ def test_convert_takes_pictures_without_labels(run: Run, tmp_path: Path, unlabel
     assert sidecar.provenance["calibration_pictures"] == 36
 
 
+def test_convert_takes_votes_for_labels(run: Run, tmp_path: Path, unlabelled: Path) -> None:
+    """Pictures in one folder are labelled by the votes on each: range and accuracy are found by them."""
+    shown = [{"sadness": 10}] * 40 + [{"neutral": 10}] * 40 + [{"happiness": 10}] * 40
+    rows = [(f"{number}.png", votes) for number, votes in enumerate(shown)]
+    table = toyfaces.votes(tmp_path / "votes.csv", rows)
+    result = run(data=unlabelled, ferplus=table, labels="sad,neutral,happy")
+    assert result.exit_code == 0, result.output
+    assert "the pictures have no labels" not in result.output
+    assert Sidecar.beside(tmp_path / "out" / "m.tflite").accuracy[0].int8 >= 0.99
+
+
 @pytest.mark.parametrize("options", [{}, {"range": "signed", "temperature": "fit"}])
 def test_convert_asks_for_what_labels_would_tell(
     run: Run, tmp_path: Path, unlabelled: Path, options: dict[str, str]
@@ -518,6 +530,21 @@ def test_convert_replaces_what_it_made_of_the_source_before(
     for flags in ([], ["--overwrite"]):
         result = run(*flags, model=own, out=tmp_path / "own")
         assert result.exit_code == 0, result.output
+
+
+def test_convert_takes_the_folder_that_it_is_in(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dot is a SavedModel like any other; that it has no name is no fault."""
+    facedata.brightness_network().export(tmp_path / "saved", verbose=False)
+    monkeypatch.chdir(tmp_path / "saved")
+    refuses(run(model=Path(), labels="dark,light"), refusal.LabelsError, "for 3 outputs")
+
+
+def test_convert_refuses_a_seed_that_is_none(run: Run) -> None:
+    """A wrong command line, before anything is read."""
+    result = run("--seed", "-1")
+    assert (result.exit_code, "'--seed': -1 is not in the range" in result.output) == (2, True)
 
 
 def test_convert_asks_for_a_name(run: Run, tmp_path: Path) -> None:

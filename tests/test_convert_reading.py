@@ -14,6 +14,7 @@ keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip inst
 
 import oldkeras  # noqa: E402 - imports h5py
 from networks.reading import read_network  # noqa: E402 - imports TensorFlow
+from networks.refusal import SourceModelError  # noqa: E402
 from oldkeras import Array, batch_norm, max_pool, relu, softmax  # noqa: E402
 
 SIDE = 16
@@ -405,6 +406,76 @@ def test_read_network_reads_a_savedmodel(tmp_path: Path) -> None:
     model = residual_network()
     model.export(tmp_path / "saved", verbose=False)
     assert_reads_as(read_network(tmp_path / "saved"), model)
+
+
+def test_read_network_says_that_a_savedmodel_is_damaged(tmp_path: Path) -> None:
+    """TensorFlow has an error of its own for variables that were cut off."""
+    residual_network().export(tmp_path / "saved", verbose=False)
+    (tmp_path / "saved" / "variables" / "variables.index").write_bytes(b"")
+    with pytest.raises(SourceModelError, match=f"can't read {tmp_path / 'saved'}"):
+        read_network(tmp_path / "saved")
+
+
+def test_read_network_takes_the_one_output_by_its_name(tmp_path: Path) -> None:
+    """What train.py saves as network.keras of a recipe with one head: a dictionary of one output."""
+    model = residual_network()
+    keras.Model(model.input, {"emotion": model.output}).save(tmp_path / "network.keras")
+    assert_reads_as(read_network(tmp_path / "network.keras"), model)
+
+
+def half_precision(dtype: str) -> Any:
+    """A network that computes in a half precision, part of it a model of its own, and its float32 twin."""
+    inner = keras.Input((8, 8, 2))
+    flat = keras.layers.Flatten(dtype=dtype)(inner)
+    head = keras.Model(inner, keras.layers.Dense(3, dtype=dtype)(flat), name="head")
+    entry = keras.Input((16, 16, 1))
+    x = keras.layers.Conv2D(2, 2, strides=2, dtype=dtype)(entry)
+    return shaken(keras.Model(entry, head(x)))
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("kind", [".keras", ".h5"])
+def test_read_network_computes_in_float32_what_was_trained_in_half(
+    tmp_path: Path, kind: str, dtype: str
+) -> None:
+    """The weights are float32 already; the converter knows no half precision."""
+    twin = half_precision("float32")
+    model = half_precision(dtype)
+    model.set_weights(twin.get_weights())
+    model.save(tmp_path / f"m{kind}")
+    assert_reads_as(read_network(tmp_path / f"m{kind}"), twin)
+
+
+def test_read_network_reads_keras2_in_mixed_precision(tmp_path: Path) -> None:
+    """Keras 2 wrote the precision as a policy that Keras 3 does not load."""
+    model = residual_network()
+    root, weights = oldkeras.keras2_of(model)
+    for layer in root["config"]["layers"]:
+        layer["config"]["dtype"] = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+    assert_reads_as(read_network(oldkeras.write_keras2(tmp_path / "m.h5", root, weights)), model)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "saved"])
+def test_read_network_refuses_weights_that_it_would_not_read(tmp_path: Path, name: str) -> None:
+    """Weights beside a model that has its own would change nothing, unsaid."""
+    model, path = residual_network(), tmp_path / name
+    model.save(path) if path.suffix else model.export(path, verbose=False)
+    with pytest.raises(SourceModelError, match=r"no architecture \(\.json\), which --weights"):
+        read_network(path, path)
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.json", "saved"])
+def test_read_network_refuses_a_backend_for_files_of_today(tmp_path: Path, name: str) -> None:
+    """Only Keras 1 and 2 laid their kernels out by backend."""
+    model, path = residual_network(), tmp_path / name
+    weights = tmp_path / "m.weights.h5" if path.suffix == ".json" else None
+    if weights is not None:
+        path.write_text(model.to_json())
+        model.save_weights(weights)
+    else:
+        model.save(path) if path.suffix else model.export(path, verbose=False)
+    with pytest.raises(SourceModelError, match=r"Keras 1 (or|and) 2.*: leave it out"):
+        read_network(path, weights, "theano")
 
 
 def flattened_network() -> Any:

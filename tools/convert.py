@@ -87,7 +87,7 @@ HOTTEST = 20
     "--verify-python", "pythons", multiple=True, type=PATH,
     help="Another Python, with a TFLite runtime, to run the result with.",
 )  # fmt: skip
-@click.option("--seed", default=1, help="Of the choice of faces.")
+@click.option("--seed", type=click.IntRange(0), default=1, help="Of the choice of faces.")
 def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the module
     try:
         with hushed():
@@ -136,8 +136,9 @@ class Noted(NamedTuple):
 
 
 def _noted(source: Path, needed: bool) -> Noted:
+    path = source.absolute()  # the folder of a SavedModel may be `.`, which has no name
     try:
-        sidecar = Sidecar.beside(source)
+        sidecar = Sidecar.beside(path)
     except ModelError as error:
         if needed:
             raise click.UsageError(
@@ -145,8 +146,7 @@ def _noted(source: Path, needed: bool) -> Noted:
             ) from error
         return Noted()
     trained = Range(*sidecar.value_range, sidecar.standardize)
-    path = source.with_suffix(".json")
-    return Noted(sidecar.labels, trained, sidecar.temperature, "rgb", path)
+    return Noted(sidecar.labels, trained, sidecar.temperature, "rgb", path.with_suffix(".json"))
 
 
 def _temperature(text: str) -> float | None:

@@ -97,7 +97,7 @@ def _pictures(order: Order, network: FloatNetwork, journal: Journal) -> tuple[Sa
     faces = load(order.data, ferplus=order.ferplus, usage=order.usage, color=color, unlabelled=True)
     for line in faces.problems:
         journal.warn(line)
-    if faces.names:
+    if faces.are_labelled:
         sample, left_out = labelled(faces, order.labels)
         for line in left_out:
             journal.warn(line)

@@ -59,7 +59,7 @@ def _accuracy(order: Order, found: Comparison) -> Accuracy:
 
 def _provenance(order: Order, calibration: int) -> dict[str, object]:
     return {
-        "source": order.source.name,
+        "source": order.source.absolute().name,
         "source_sha256": sha256(order.source.read_bytes()) if order.source.is_file() else None,
         "tensorflow": tf.__version__,
         "keras": keras.__version__,

@@ -33,7 +33,7 @@ class Sample:
     @property
     def is_labelled(self) -> bool:
         """Whether `truth` came with the pictures; else it is what the float network says of them."""
-        return bool(self.faces.names)
+        return self.faces.are_labelled
 
     def part(self, where: NDArray[np.int64]) -> Sample:
         """The faces at some positions."""

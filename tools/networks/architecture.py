@@ -11,6 +11,7 @@ import keras
 
 from networks import keras1
 from networks.nesting import recount
+from networks.precision import float32_config
 from networks.refusal import SourceModelError, UnsupportedLayerError
 
 Config = dict[str, Any]
@@ -46,7 +47,7 @@ class Architecture:
             if isinstance(root, str):
                 # What Model.to_json gave was often put through json.dump once more.
                 root = json.loads(root)
-            config = {"class_name": root["class_name"], "config": _body(root)}
+            config = float32_config({"class_name": root["class_name"], "config": _body(root)})
             layers = list(_layers(config))
         except (ValueError, KeyError, TypeError) as error:
             raise SourceModelError(f"{where}: not the architecture of a Keras model") from error

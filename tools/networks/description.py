@@ -16,6 +16,8 @@ from labelled.faces import canonical
 from networks.refusal import LabelsError, ShapeError
 
 UNKNOWN_DIGEST = "0" * 64
+CHANNELS = (1, 3)
+SIDES = range(8, 513)
 
 
 def describe(labels: tuple[str, ...], shape: tuple[int, int, int], **fields: Any) -> Sidecar:
@@ -37,7 +39,8 @@ def describe(labels: tuple[str, ...], shape: tuple[int, int, int], **fields: Any
         return Sidecar(labels=labels, **(told | fields))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise LabelsError(f"{_which(labels, first['loc'])}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise LabelsError(f"{_which(labels, first['loc'])}: {message}") from error
 
 
 def _which(labels: Sequence[str], place: Sequence[int | str]) -> str:
@@ -58,6 +61,18 @@ def picture_shape(shape: tuple[int | None, ...]) -> tuple[int, int, int]:
         )
     height, width, channels = (int(side or 0) for side in shape[1:])
     return height, width, channels
+
+
+def refuse_unfit(shape: tuple[int, int, int]) -> None:
+    """Raise ShapeError for an input (height, width, channels) that no camera's pictures can be made for."""
+    height, width, channels = shape
+    if channels not in CHANNELS:
+        raise ShapeError(
+            f"the network takes pictures of {channels} channels (input {height}x{width}x{channels}); "
+            "only 1 (grey) or 3 (red, green, blue) can be fed from a camera"
+        )
+    if height not in SIDES or width not in SIDES:
+        raise ShapeError(f"the input of {width}x{height} pixels is outside 8..512 on a side")
 
 
 def are_probabilities(outputs: Float, step: float = 0.0) -> bool:

@@ -6,16 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from edgeemo.quant import Float
-from networks.description import picture_shape
+from networks.description import picture_shape, refuse_unfit
 from networks.refusal import NumbersError, ShapeError
 
 BATCH = 256
-CHANNELS = (1, 3)
-SIDES = range(8, 513)
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,7 @@ class FloatNetwork:
     batch: int = BATCH
 
     def __post_init__(self) -> None:
-        height, width, channels = self.shape
-        if channels not in CHANNELS:
-            raise ShapeError(
-                f"the network takes pictures of {channels} channels (input {height}x{width}x{channels}); "
-                "only 1 (grey) or 3 (red, green, blue) can be fed from a camera"
-            )
-        if height not in SIDES or width not in SIDES:
-            raise ShapeError(f"the input of {width}x{height} pixels is outside 8..512 on a side")
+        refuse_unfit(self.shape)
 
     def predict(self, inputs: Float) -> Float:
         """The (n, outputs) float32 outputs for (n, height, width, channels) float32 inputs.
@@ -72,9 +64,15 @@ def of_keras(model: Any, notes: tuple[str, ...] = ()) -> FloatNetwork:
         )
     shape = picture_shape(tuple(model.inputs[0].shape))
     outputs = row_length(tuple(model.outputs[0].shape))
-    function = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
     batch = batch_of(model.inputs[0].shape[0])
-    return FloatNetwork(function, shape, outputs, model, notes, batch)
+
+    def function(pictures: tf.Tensor) -> tf.Tensor:
+        # The one output may lie in a list, or in a dictionary by the name of its head.
+        (row,) = keras.tree.flatten(model(pictures, training=False))
+        return row
+
+    traced = tf.function(function, reduce_retracing=True)
+    return FloatNetwork(traced, shape, outputs, model, notes, batch)
 
 
 def batch_of(size: int | None) -> int:

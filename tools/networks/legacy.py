@@ -41,6 +41,10 @@ def read_json(path: Path, weights: Path, backend: str | None = None) -> ReadMode
     with h5py.File(weights) as file:
         if KERAS3_GROUP not in file:
             return _assemble(architecture, WeightFile.read(file), backend)
+    if backend is not None:
+        raise SourceModelError(
+            f"{weights} is of Keras 3, and --backend is for files of Keras 1 and 2: leave it out"
+        )
     model = architecture.build()
     model.load_weights(weights)
     return arranged(model)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from edgeemo.errors import EdgeemoError
 from learning import network  # noqa: F401 - registers the layers of our own networks
@@ -15,6 +16,7 @@ from networks import legacy, savedmodel
 from networks.architecture import refuse_unknown
 from networks.channels import arranged
 from networks.floatnetwork import FloatNetwork, of_keras
+from networks.precision import in_float32
 from networks.refusal import SourceModelError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -24,7 +26,7 @@ REASON_LENGTH = 200
 # What Keras, h5py and TensorFlow raise for files that are cut off, altered or of another kind.
 DAMAGE = (
     OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError,
-    AssertionError, zipfile.BadZipFile,
+    AssertionError, zipfile.BadZipFile, tf.errors.OpError,
 )  # fmt: skip
 
 
@@ -36,7 +38,7 @@ def read_network(
     `backend` overrules the backend that an old file says or suggests it was trained on.
 
     Raises:
-        SourceModelError: it is missing, damaged or of another kind.
+        SourceModelError: it is missing, damaged or of another kind, or has no use for weights or backend.
         UnsupportedLayerError: it holds a layer that can't be carried over.
         ShapeError: its input is not one picture, or its output not one row.
         NotEqualError: making it channels-last went wrong.
@@ -55,12 +57,15 @@ def read_network(
 
 def _read(source: Path, weights: Path | None, backend: str | None) -> FloatNetwork:
     if source.is_dir():
+        _refuse_unused(source, weights, backend)
         return savedmodel.read(source)
     with source.open("rb") as file:
         signature = file.read(len(HDF5_SIGNATURE))
     if signature == HDF5_SIGNATURE:
+        _refuse_unused(source, weights)
         return of_keras(*legacy.read_h5(source, backend))
     if signature.startswith(ZIP_SIGNATURE):
+        _refuse_unused(source, weights, backend)
         return _read_keras3(source)
     if source.suffix != ".json":
         raise SourceModelError(f"{source}: not a model file; allowed: {KINDS}")
@@ -71,9 +76,20 @@ def _read(source: Path, weights: Path | None, backend: str | None) -> FloatNetwo
     return of_keras(*legacy.read_json(source, weights, backend))
 
 
+def _refuse_unused(source: Path, weights: Path | None, backend: str | None = None) -> None:
+    if weights is not None:
+        raise SourceModelError(
+            f"{source} is no architecture (.json), which --weights is for: leave it out"
+        )
+    if backend is not None:
+        raise SourceModelError(
+            f"{source} is no file of Keras 1 or 2, which --backend is for: leave it out"
+        )
+
+
 def _read_keras3(path: Path) -> FloatNetwork:
     _refuse_unknown_layers(path)
-    return of_keras(*arranged(keras.models.load_model(path, compile=False)))
+    return of_keras(*arranged(in_float32(keras.models.load_model(path, compile=False))))
 
 
 def _refuse_unknown_layers(path: Path) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from networks.description import picture_shape
+from networks.description import CHANNELS, picture_shape
 from networks.floatnetwork import FloatNetwork, batch_of, row_length
 from networks.refusal import ShapeError, SourceModelError
 
 SIGNATURE = "serving_default"
-CHANNELS = (1, 3)
 
 
 def read(folder: Path) -> FloatNetwork:
