@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import os
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +16,10 @@ import pytest
 import toyfaces
 from edgeemo.errors import InputError
 from labelled.dataset import FER2013, Faces, canonical, load, relabel, without_copies
-from learning.keeping import keep
+from labelled.ferplus import COLUMNS
+from learning.keeping import MARK, keep
+
+NOBODY = 65534
 
 
 def test_load_takes_the_labels_from_the_folders(tmp_path: Path) -> None:
@@ -32,12 +39,13 @@ def test_load_puts_folders_of_one_emotion_together(tmp_path: Path) -> None:
 
 
 def test_load_lists_every_fault_of_a_folder(tmp_path: Path) -> None:
-    """A broken picture, an empty one, one that is gone and an empty label do not end the reading."""
+    """A broken picture, an empty, an absurd one, one that is gone and an empty label do not end the reading."""
     toyfaces.folders(tmp_path, 1, ("happy",))
     (tmp_path / "happy" / "broken.png").write_bytes(b"no picture at all")
     (tmp_path / "happy" / "empty.jpg").write_bytes(b"")
     (tmp_path / "happy" / "folder.png").mkdir()
     (tmp_path / "happy" / "gone.png").symlink_to("nowhere.png")
+    (tmp_path / "happy" / "huge.pgm").write_bytes(b"P5 9999999 9999999 255\n")
     (tmp_path / "sad").mkdir()
     faces = load(tmp_path)
     assert len(faces) == 1
@@ -45,6 +53,7 @@ def test_load_lists_every_fault_of_a_folder(tmp_path: Path) -> None:
         f"{tmp_path}/happy/broken.png: not a readable picture",
         f"{tmp_path}/happy/empty.jpg: not a readable picture",
         f"{tmp_path}/happy/gone.png: not a readable picture",
+        f"{tmp_path}/happy/huge.pgm: not a readable picture",
         f"{tmp_path}/sad: no picture of this label",
     )
 
@@ -72,6 +81,25 @@ def test_load_says_what_is_wrong_with_the_whole(tmp_path: Path, make, message: s
     make(tmp_path / "data")
     with pytest.raises(InputError, match=message):
         load(tmp_path / "data")
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may not be read by whom the process works as meanwhile: not as root, who may all."""
+    folder = toyfaces.folders(tmp_path / "locked", 1, ("happy",))
+    folder.chmod(0)
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(NOBODY)
+    yield folder
+    os.seteuid(own)
+    folder.chmod(0o700)
+
+
+def test_load_says_that_a_folder_may_not_be_read(locked: Path) -> None:
+    """It names the folder and the reason."""
+    with pytest.raises(InputError, match=f"can't read {locked}: Permission denied"):
+        load(locked)
 
 
 def test_load_reads_kaggles_csv(tmp_path: Path) -> None:
@@ -154,6 +182,39 @@ def test_load_matches_votes_row_by_row(tmp_path: Path) -> None:
     faces = load(path, ferplus=table, usage="PublicTest")
     assert faces.votes is not None
     assert faces.votes.tolist() == [[0, 0, 0, 8, 0, 0, 0, 0, 0, 0]]
+
+
+def ferplus_table(path: Path, usages: Sequence[str]) -> Path:
+    """FER+'s own csv, ten votes for fear a row, with the split of each."""
+    fear = [10 if column == "fear" else 0 for column in COLUMNS]
+    rows = [[usage, f"fer{number:07}.png", *fear] for number, usage in enumerate(usages)]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["Usage", "Image name", *COLUMNS], *rows])
+    return path
+
+
+def test_load_takes_ferplus_own_table(tmp_path: Path) -> None:
+    """Its rows are in the same splits as Kaggle's."""
+    usages = ("Training", "PublicTest")
+    path = toyfaces.kaggle(tmp_path / "fer.csv", [("happy", usage) for usage in usages])
+    faces = load(path, ferplus=ferplus_table(tmp_path / "v.csv", usages))
+    assert faces.votes is not None
+    assert faces.votes[:, COLUMNS.index("fear")].tolist() == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("usages", "said"),
+    [
+        (["Training"] * 3, "3 rows of votes for 2 of pictures"),
+        (["Training"], "1 rows of votes for 2 of pictures"),
+        (["PublicTest", "Training"], "row 0 is of PublicTest, that of its picture of Training"),
+    ],
+)
+def test_load_refuses_votes_of_other_rows(tmp_path: Path, usages: list[str], said: str) -> None:
+    """A csv that lacks rows, or has them otherwise, would give pictures the votes of others."""
+    path = toyfaces.kaggle(tmp_path / "fer.csv", [("happy", "Training"), ("sad", "PublicTest")])
+    with pytest.raises(InputError, match=said):
+        load(path, ferplus=ferplus_table(tmp_path / "v.csv", usages))
 
 
 def test_load_refuses_votes_for_other_pictures(tmp_path: Path) -> None:
@@ -251,3 +312,22 @@ def test_keep_replaces_what_an_earlier_run_kept(tmp_path: Path) -> None:
     keep(renamed, tmp_path / "held")
     kept = load(tmp_path / "held")
     assert kept.keys == ("happy/happy/1.jpg.png", "happy/happy/1.png")
+
+
+def test_keep_can_be_cut_off_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed while the earlier faces are removed, their mark first, it still knows them for its own."""
+
+    def killed(path: Path, **_: object) -> None:
+        if (path / MARK).exists():
+            (path / MARK).unlink()
+            raise KeyboardInterrupt
+
+    faces = load(toyfaces.folders(tmp_path / "faces", 2, ("happy",)))
+    keep(faces, tmp_path / "out" / "held")
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        keep(faces, tmp_path / "out" / "held")
+    monkeypatch.undo()
+    keep(faces, tmp_path / "out" / "held")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["held"]
+    assert len(load(tmp_path / "out" / "held")) == 2

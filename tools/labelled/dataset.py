@@ -44,11 +44,20 @@ def load(
     one it goes row by row with the csv. `color` keeps the colours of pictures in folders.
 
     Raises:
-        InputError: nothing of use is there, or the columns are not the expected ones.
+        InputError: nothing of use is there, it can't be read, the columns are not the expected ones, or the
+            votes are of other rows.
     """
-    faces = _load_csv(path) if path.is_file() else _load_folder(path, color, unlabelled)
+    splits: list[str] | None = None
+    try:
+        if path.is_file():
+            faces, splits = _load_csv(path)
+        else:
+            faces = _load_folder(path, color, unlabelled)
+    except OSError as error:
+        where = error.filename or path
+        raise InputError(f"can't read {where}: {error.strerror or error}") from error
     if ferplus is not None:
-        faces = _with_votes(faces, ferplus)
+        faces = _with_votes(faces, ferplus, splits)
     if usage is not None:
         faces = _of_split(faces, usage, path)
     if not len(faces):
@@ -112,14 +121,12 @@ def _pictures_below(
 
 def _read_picture(path: Path, color: bool) -> Picture | None:
     # From bytes: imread can't tell a missing file from a broken one and warns on stderr.
+    mode = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
     try:
         content = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError:
+        picture = cv2.imdecode(content, mode)
+    except (OSError, cv2.error):  # OpenCV's for an empty file, or one with absurd dimensions
         return None
-    if not content.size:
-        return None
-    mode = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
-    picture = cv2.imdecode(content, mode)
     return None if picture is None else np.asarray(picture, np.uint8)
 
 
@@ -140,13 +147,15 @@ def _rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
         raise InputError(f"{path}: {error}") from error
 
 
-def _load_csv(path: Path) -> Faces:
+def _load_csv(path: Path) -> tuple[Faces, list[str]]:
+    """The faces of the good rows, and the split of every row."""
     pictures: list[Picture] = []
     labels: list[int] = []
     keys: list[str] = []
-    usage: list[str] = []
+    splits: list[str] = []
     problems: list[str] = []
     for number, row in enumerate(_rows(path, ("emotion", "pixels"))):
+        splits.append(_split_of(row))
         parsed = _parse_row(row)
         if isinstance(parsed, str):
             problems.append(f"{path}: row {number}: {parsed}")
@@ -154,13 +163,16 @@ def _load_csv(path: Path) -> Faces:
         labels.append(parsed[0])
         pictures.append(parsed[1])
         keys.append(str(number))
-        usage.append((row.get("Usage") or "").strip())
     found = set(labels)
     problems += [f"{path}: no picture of {n}" for i, n in enumerate(FER2013) if i not in found]
     truth = np.array(labels, np.int64)
-    return Faces(
-        pictures, truth, FER2013, tuple(keys), usage=tuple(usage), problems=tuple(problems)
-    )
+    usage = tuple(splits[int(key)] for key in keys)
+    faces = Faces(pictures, truth, FER2013, tuple(keys), usage=usage, problems=tuple(problems))
+    return faces, splits
+
+
+def _split_of(row: dict[str, str]) -> str:
+    return (row.get("Usage") or "").strip()
 
 
 def _parse_row(row: dict[str, str]) -> tuple[int, Picture] | str:
@@ -180,11 +192,17 @@ def _parse_row(row: dict[str, str]) -> tuple[int, Picture] | str:
     return label, values.astype(np.uint8).reshape(side, side)
 
 
-def _with_votes(faces: Faces, path: Path) -> Faces:
-    """The faces with a FER+ csv's votes; none at all for a picture that the csv does not name."""
+def _with_votes(faces: Faces, path: Path, splits: list[str] | None) -> Faces:
+    """The faces with a FER+ csv's votes; none at all for a picture that the csv does not name.
+
+    `splits` are those of all rows of the csv that the faces are from, None for a folder.
+    """
+    rows = list(_rows(path, COLUMNS))
+    if splits is not None and not (rows and "path" in rows[0]):
+        _refuse_other_rows(path, [_split_of(row) for row in rows], splits)
     by_key: dict[str, list[int]] = {}
     problems = list(faces.problems)
-    for number, row in enumerate(_rows(path, COLUMNS)):
+    for number, row in enumerate(rows):
         key = (row.get("path") or str(number)).strip()
         try:
             by_key[key] = [int(row[c]) for c in COLUMNS]
@@ -197,3 +215,15 @@ def _with_votes(faces: Faces, path: Path) -> Faces:
         raise InputError(f"{path}: names none of the pictures (such as {faces.keys[0]})")
     votes = np.array([by_key.get(key, nothing) for key in faces.keys], np.int64)
     return replace(faces, votes=votes.reshape(-1, len(COLUMNS)), problems=tuple(problems))
+
+
+def _refuse_other_rows(path: Path, theirs: Sequence[str], ours: Sequence[str]) -> None:
+    """Raise InputError for votes of other rows than the pictures', by their count or by the split of each."""
+    mend = "without a column path votes go row by row: give the two csv files that belong together"
+    if len(theirs) != len(ours):
+        raise InputError(f"{path}: {len(theirs)} rows of votes for {len(ours)} of pictures; {mend}")
+    for number, (their, our) in enumerate(zip(theirs, ours, strict=True)):
+        if their and our and their != our:
+            raise InputError(
+                f"{path}: row {number} is of {their}, that of its picture of {our}; {mend}"
+            )

@@ -50,6 +50,11 @@ class Faces:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    @property
+    def are_labelled(self) -> bool:
+        """Whether something tells what they show: a name from where they lay, or votes."""
+        return bool(self.names) or self.votes is not None
+
     def pick(self, indices: NDArray[np.int64]) -> Faces:
         """The faces at `indices`, in that order."""
         return replace(
