@@ -112,6 +112,18 @@ def test_train_goes_on_with_the_same_faces_only(faces: Path, whole: Path, tmp_pa
     assert load(run / "held").keys == load(whole / "held").keys
 
 
+def test_train_goes_on_with_the_same_faces_to_watch(
+    faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """One more face to watch would change what the log and the temperature mean, though not what is learned."""
+    run = shutil.copytree(whole, tmp_path / "run")
+    more = shutil.copytree(whole / "held", tmp_path / "more")
+    toyfaces.folders(more, 1, ("sad",), seed=9)
+    other = order(faces, run, resume=True, held=more, held_ferplus=whole / "held.csv")
+    with pytest.raises(InputError, match=r"checkpoint\.npz: of other faces: .* --held"):
+        learn(other, silent)
+
+
 def test_train_does_not_overwrite_a_run(faces: Path, tmp_path: Path) -> None:
     """A second run into the same folder needs to say --resume."""
     (tmp_path / "checkpoint.npz").write_bytes(b"")
@@ -190,6 +202,23 @@ def test_train_learns_in_colour(tmp_path: Path) -> None:
     learn(Order("rgb", root, tmp_path / "out", held=only, epochs=1, batch=4), silent)
     sidecar = Sidecar.beside(tmp_path / "out" / "emotion.keras")
     assert (sidecar.labels, sidecar.channels) == (("happy", "sad"), 3)
+
+
+def test_train_watches_by_the_labels_that_it_learns(tmp_path: Path) -> None:
+    """A folder that only the faces to watch have moves no other label to its place, and is said."""
+    root = toyfaces.folders(tmp_path / "faces", 3, ("happy", "sad"))
+    more = toyfaces.folders(tmp_path / "held", 2, ("angry", "happy", "sad"), seed=9)
+    said: list[str] = []
+    learn(Order("rgb", root, tmp_path / "out", held=more, epochs=1, batch=4), said.append)
+    assert said[0] == "held: 2 pictures of angry left out: no such label"
+    assert said[1] == "6 faces to learn from, 4 to watch"
+
+
+def test_train_refuses_faces_too_small_for_its_layers(tmp_path: Path) -> None:
+    """Layers that leave nothing of a picture are the size's fault, in one line."""
+    root = toyfaces.folders(tmp_path / "faces", 3, ("happy", "sad"))
+    with pytest.raises(InputError, match=r"--size 20: too small for the layers of rgb"):
+        learn(Order("rgb", root, tmp_path / "out", size=20), silent)
 
 
 def test_train_takes_another_size_and_colour_than_the_recipes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import train
 from backends import needs_torch, on_torch
@@ -203,16 +204,25 @@ def test_average_of_no_decay_is_the_weights() -> None:
 def test_checkpoint_brings_everything_back(tmp_path: Path) -> None:
     """Weights, optimizer and average after restoring are those that were saved, and training goes on the same."""
     first, average = tiny(), Average(0.9)
-    checkpoint = Checkpoint(tmp_path / "c.npz", average, "faces")
+    checkpoint = Checkpoint(tmp_path / "c.npz", average, {"faces": "1"})
     train_once(first, callbacks=[average, checkpoint])
     second, copied = tiny(), Average(0.9)
-    assert Checkpoint(tmp_path / "c.npz", copied, "faces").restore(second) == 1
+    assert Checkpoint(tmp_path / "c.npz", copied, {"faces": "1"}).restore(second) == 1
     assert copied.updates == average.updates
     assert all(map(np.array_equal, copied.weights, average.weights))
     train_once(first)
     train_once(second)
     for ours, theirs in zip(first.get_weights(), second.get_weights(), strict=True):
         assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+def test_checkpoint_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """It did not note which faces were watched, which is taken on trust."""
+    network, average = tiny(), Average(0.9)
+    earlier = Checkpoint(tmp_path / "c.npz", average, {"faces": "1"})
+    train_once(network, callbacks=[average, earlier])
+    today = Checkpoint(tmp_path / "c.npz", average, {"faces": "1", "held": "2"})
+    assert today.restore(tiny()) == 1
 
 
 def test_plain_network_computes_the_same(tmp_path: Path) -> None:
@@ -279,6 +289,13 @@ def test_edgeemo_network_fits_into_a_megabyte() -> None:
 def test_train_offers_every_recipe() -> None:
     """The command line, which does not import Keras, knows the same names."""
     assert sorted(train.NAMES) == sorted(RECIPES)
+
+
+def test_train_refuses_a_seed_that_is_none(tmp_path: Path) -> None:
+    """A wrong command line, before anything is read."""
+    given = ["--recipe", "rgb", "--data", str(tmp_path), "--out", str(tmp_path), "--seed", "-1"]
+    result = CliRunner().invoke(train.main, given)
+    assert (result.exit_code, "'--seed': -1 is not in the range" in result.output) == (2, True)
 
 
 def test_plots_are_pictures(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
 )  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--batch", type=click.IntRange(1), help="Instead of the recipe's.")
-@click.option("--seed", default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
 @click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]))
 @click.option("--resume", is_flag=True, help="Go on where the run in OUT was cut off.")
 def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the module

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,20 +28,20 @@ FILE = "checkpoint.npz"
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     """Writes everything a run needs to go on, after every epoch.
 
-    `faces` stands for what is learned from and in which order: a run goes on with the same only, or
-    faces that were held back would be learned from after all.
+    `fingerprints` stand by name for what is learned from and in which order, and for what is watched: a run
+    goes on with the same only, or faces that were held back would be learned from after all.
     """
 
-    def __init__(self, path: Path, average: Average, faces: str) -> None:
+    def __init__(self, path: Path, average: Average, fingerprints: Mapping[str, str]) -> None:
         super().__init__()
-        self.path, self.average, self.faces = path, average, faces
+        self.path, self.average, self.fingerprints = path, average, fingerprints
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Write it beside its place, then move it there."""
         state: dict[str, Any] = {
             "epoch": epoch + 1,
             "updates": self.average.updates,
-            "faces": self.faces,
+            **self.fingerprints,
         }
         state |= _named("variable", self.model.get_weights())
         state |= _named("optimizer", [_numpy(v) for v in _variables(self.model)])
@@ -59,8 +59,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
             self.average.weights = read(state, "average")
             self.average.updates = int(state["updates"])
             epoch = int(state["epoch"])
-            # Runs of earlier versions did not note it: on trust.
-            is_other = "faces" in state.files and str(state["faces"]) != self.faces
+            # What runs of earlier versions did not note: on trust.
+            known = self.fingerprints.keys() & set(state.files)
+            is_other = any(str(state[name]) != self.fingerprints[name] for name in known)
         if is_other:
             raise InputError(
                 f"{self.path}: of other faces: go on with the --data, --held, --size, --channels and --seed "

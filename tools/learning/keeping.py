@@ -40,8 +40,7 @@ def keep(faces: Faces, root: Path) -> None:
             raise WriteError(f"can't write {fresh / path}: is the disk full?")
     (fresh / MARK).touch()
     table.unlink(missing_ok=True)
-    shutil.rmtree(root, ignore_errors=True)
-    fresh.replace(root)
+    _exchange(root, fresh)
     if faces.votes is None:
         return
     with table.open("w", newline="") as file:
@@ -50,6 +49,16 @@ def keep(faces: Faces, root: Path) -> None:
         writer.writerows(
             [path, *votes] for path, votes in zip(paths, faces.votes.tolist(), strict=True)
         )
+
+
+def _exchange(root: Path, fresh: Path) -> None:
+    """Put a folder in the place of another, which a kill leaves whole or out of the way, never in part."""
+    old = root.with_name(f".{root.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if root.exists():
+        root.replace(old)
+    fresh.replace(root)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _name(key: str) -> str:

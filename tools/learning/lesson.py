@@ -61,7 +61,8 @@ def _check_out(order: Order) -> None:
 def _faces(order: Order, recipe: Recipe, say: Say) -> tuple[Faces, Faces]:
     """What to learn from and what to watch, with no picture in both."""
     faces = _load(order.data, order.ferplus, recipe, "Training")
-    describe("run", replace(recipe, labels=faces.names))  # says at once what no sidecar may hold
+    recipe = replace(recipe, labels=faces.names)  # the faces to watch count by the same labels
+    describe("run", recipe)  # says at once what no sidecar may hold
     for problem in faces.problems:
         say(f"data: {problem}")
     if order.held is not None:
@@ -90,9 +91,9 @@ def _held_votes(order: Order, held: Path) -> Path | None:
 
 def _load(path: Path, votes: Path | None, recipe: Recipe, usage: str | None = None) -> Faces:
     """The faces of one source; of a csv's split without those that stand in a test split as well."""
-    if not path.is_file() or usage is None:
-        return named(load(path, ferplus=votes, color=recipe.channels == 3), recipe)
-    everything = load(path, ferplus=votes)
+    everything = load(path, ferplus=votes, color=recipe.channels == 3)
+    if usage is None:
+        return named(everything, recipe)
     tests = [u for u in set(everything.usage) if u not in ("", usage)]
     faces = everything.of_usage(usage)
     return named(without_copies(faces, everything.of_usage(*tests)) if tests else faces, recipe)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeemo.errors import InputError
 from edgeemo.preprocess import normalize
 from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
@@ -90,7 +91,7 @@ class Trainer:
             model,
             batches,
             log,
-            Checkpoint(order.out / FILE, average, _fingerprint(order, train)),
+            Checkpoint(order.out / FILE, average, _fingerprints(order, train, held)),
             watch,
         )
 
@@ -223,9 +224,12 @@ def to_inputs(recipe: Recipe) -> Callable[[Picture], Float]:
     return partial(normalize, sidecar=describe("run", recipe))
 
 
-def _fingerprint(order: Order, train: Examples) -> str:
-    """Tells apart runs that learn from other faces, or from the same in another order."""
-    return sha256(str(order.seed).encode() + train.pictures.tobytes())
+def _fingerprints(order: Order, train: Examples, held: Examples) -> dict[str, str]:
+    """Tell apart runs that learn from other faces, or from the same in another order, or watch others."""
+    return {
+        "faces": sha256(str(order.seed).encode() + train.pictures.tobytes()),
+        "held": sha256(held.pictures.tobytes()),
+    }
 
 
 def _compiled(recipe: Recipe) -> keras.Model:
@@ -237,7 +241,12 @@ def _compiled(recipe: Recipe) -> keras.Model:
 
 def _built(recipe: Recipe, size: Size) -> keras.Model:
     count = len(recipe.labels or ())
-    return recipe.build(size, recipe.channels, dict.fromkeys(recipe.heads, count))
+    try:
+        return recipe.build(size, recipe.channels, dict.fromkeys(recipe.heads, count))
+    except ValueError as error:
+        raise InputError(
+            f"--size {min(recipe.size)}: too small for the layers of {recipe.name}: give a larger one"
+        ) from error
 
 
 def _drill(order: Order, recipe: Recipe) -> Drill:
