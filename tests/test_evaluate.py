@@ -9,18 +9,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner, Result
 
+import facedata
 import toyfaces
 from edgeemo.errors import InputError, ModelError
 from edgeemo.sidecar import Sidecar, sha256
 from evaluate import main
 from measuring.predictor import Description, load_predictor
 from networks.description import labels_from
-from networks.refusal import LabelsError, NumbersError, WriteError
+from networks.refusal import LabelsError, NumbersError, ShapeError, SourceModelError, WriteError
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = ("sad", "happy", "fear")
@@ -104,6 +107,14 @@ def test_evaluate_adds_the_majority_protocol(network: Path, faces: Path, tmp_pat
     assert found["problems"] == [f"{votes}: no votes for 13 of 20 pictures"]
 
 
+def test_evaluate_says_that_no_vote_is_of_use(network: Path, faces: Path, tmp_path: Path) -> None:
+    """The keys of the majority protocol are there whenever votes were given."""
+    votes = toyfaces.votes(tmp_path / "votes.csv", [("happy/0.png", {"NF": 10})])
+    found = figures(network, "--data", faces, "--ferplus", votes)
+    assert (found["ferplus_accuracy"], found["ferplus_n"]) == (None, 0)
+    assert found["ferplus_without_majority"] == 20
+
+
 def test_evaluate_takes_the_labels_of_a_model_without_sidecar(faces: Path, tmp_path: Path) -> None:
     """Any Keras file can be measured when its labels are said, in any spelling."""
     bare = by_brightness(tmp_path / "bare.keras")
@@ -113,7 +124,7 @@ def test_evaluate_takes_the_labels_of_a_model_without_sidecar(faces: Path, tmp_p
     assert wrong["accuracy"] == pytest.approx(1 / 3)
     said = evaluate(bare, "--data", faces)
     assert said.exit_code == ModelError.exit_code
-    assert "no sidecar beside it; say its --labels" in said.stderr
+    assert "no sidecar of its own beside it; say its --labels" in said.stderr
 
 
 def test_evaluate_describes_only_the_model_that_has_no_sidecar(
@@ -134,6 +145,62 @@ def test_evaluate_does_not_take_an_architecture_for_a_sidecar(faces: Path, tmp_p
     for text in (architecture, json.dumps(architecture)):
         (tmp_path / "model.json").write_text(text)
         assert figures(bare, "--labels", ",".join(LABELS), "--data", faces)["accuracy"] == 1.0
+
+
+def test_evaluate_does_not_take_the_sidecar_of_a_tflite_for_its_source(
+    faces: Path, tmp_path: Path
+) -> None:
+    """What convert.py wrote beside a Keras file of the same name describes what it made of it."""
+    bare = by_brightness(tmp_path / "mine.keras")
+    (tmp_path / "mine.tflite").write_bytes(b"made of it")
+    describe(tmp_path / "mine.tflite", ("fear", "happy", "sad"))
+    assert figures(bare, "--labels", ",".join(LABELS), "--data", faces)["accuracy"] == 1.0
+
+
+def test_evaluate_takes_the_folder_that_it_is_in(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dot is a SavedModel like any other; that it has no name is no fault."""
+    network = keras.models.load_model(by_brightness(tmp_path / "m.keras"))
+    network.export(tmp_path / "saved", verbose=False)
+    monkeypatch.chdir(tmp_path / "saved")
+    assert figures(".", "--labels", ",".join(LABELS), "--data", faces)["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize("told", [[], ["--range", "0,1"]])
+def test_evaluate_says_which_range_it_takes_unasked(
+    faces: Path, tmp_path: Path, told: list[str]
+) -> None:
+    """Without a sidecar and without --range, that pixels are 0..1 is a guess, which is said."""
+    bare = by_brightness(tmp_path / "bare.keras")
+    done = evaluate(bare, "--labels", ",".join(LABELS), "--data", faces, *told)
+    line = f"{bare}: without --range, measured with pixels in 0..1"
+    assert (line in done.stderr.splitlines()) == (not told)
+
+
+@pytest.mark.parametrize(("order", "accuracy"), [("rgb", 0.0), ("bgr", 1.0)])
+def test_evaluate_feeds_the_colours_in_the_order_it_is_told(
+    tmp_path: Path, order: str, accuracy: float
+) -> None:
+    """A network trained on OpenCV's pictures takes blue for the first colour."""
+    inputs = keras.Input((16, 16, 3))
+    keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)).save(tmp_path / "net.keras")
+    for label, colour in (("blue", (255, 0, 0)), ("red", (0, 0, 255))):
+        (tmp_path / "faces" / label).mkdir(parents=True)
+        picture = np.full((16, 16, 3), colour, np.uint8)
+        cv2.imwrite(str(tmp_path / "faces" / label / "1.png"), picture)
+    told = ["--labels", "blue,green,red", "--range", "unit", "--channels", order]
+    found = figures(tmp_path / "net.keras", *told, "--data", tmp_path / "faces")
+    assert found["accuracy"] == accuracy
+
+
+def test_evaluate_refuses_a_tflite_for_other_pictures(faces: Path, tmp_path: Path) -> None:
+    """That four channels can't be fed is the network's fault, not that of the labels."""
+    network = facedata.brightness_network(channels=4)
+    bare = tmp_path / "four.tflite"
+    bare.write_bytes(tf.lite.TFLiteConverter.from_keras_model(network).convert())
+    done = evaluate(bare, "--labels", "a,b,c", "--data", faces)
+    assert (done.exit_code, "pictures of 4 channels" in done.stderr) == (ShapeError.exit_code, True)
 
 
 @pytest.mark.parametrize("labels", ["dark light", "file"])
@@ -263,6 +330,9 @@ def test_evaluate_runs_the_shipped_model(tmp_path: Path) -> None:
         (["{network}", "--data", "{faces}", "--report", "{bare}/page.md"], WriteError.exit_code, "can't write"),
         (["{tflite}", "--data", "{faces}", "--labels", "a,b,c"], ModelError.exit_code, "bare.tflite has 2 outputs but 3 labels"),
         (["{bare}", "--data", "{faces}", "--labels", "{latin}"], LabelsError.exit_code, "UTF-8, one a line"),
+        (["{bare}", "--data", "{faces}", "--weights", "{latin}"], InputError.exit_code, "which no MODEL is: leave it out"),
+        (["{tflite}", "--data", "{faces}", "--backend", "theano"], InputError.exit_code, "which no MODEL is: leave it out"),
+        (["{bare}", "--data", "{faces}", "--backend", "theano"], SourceModelError.exit_code, "no file of Keras 1 or 2"),
         (["{network}", "{network}", "{network}", "--data", "{faces}"], 2, "one model, or two"),
     ],
 )  # fmt: skip

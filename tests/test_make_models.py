@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+import toyfaces
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig
 from edgeemo.errors import InputError
@@ -63,12 +64,21 @@ def test_make_trains_converts_and_measures_both(tmp_path: Path) -> None:
     assert (work / "emotion.md").read_text().startswith("# ")
 
 
-def test_make_does_not_replace_models_unasked(tmp_path: Path) -> None:
-    """It says so before hours of training, not after."""
-    (tmp_path / "fer2013.tflite").write_bytes(b"shipped")
+@pytest.mark.parametrize("name", ["fer2013.tflite", "emotion.json", "emotion.report.html"])
+def test_make_does_not_replace_models_unasked(tmp_path: Path, name: str) -> None:
+    """It says so before hours of training, not after, of every file that belongs to them."""
+    (tmp_path / name).write_bytes(b"shipped")
     plan = Plan(tmp_path / "fer.csv", tmp_path / "votes.csv", tmp_path / "work", tmp_path)
-    with pytest.raises(ExistsError, match=r"fer2013\.tflite exists"):
+    with pytest.raises(ExistsError, match=f"{name} exists"):
         make(plan)
+
+
+def test_make_asks_for_the_test_faces_first(tmp_path: Path) -> None:
+    """Without the split that measures, hours of training would end in nothing."""
+    data = toyfaces.kaggle(tmp_path / "fer.csv", [("happy", "Training")])
+    votes = toyfaces.votes(tmp_path / "votes.csv", [("", {"happiness": 9})])
+    with pytest.raises(InputError, match="no split PublicTest; there are Training"):
+        make(Plan(data, votes, tmp_path / "work", tmp_path / "out"))
 
 
 def test_make_refuses_another_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

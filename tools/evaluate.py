@@ -8,8 +8,9 @@ python tools/evaluate.py runs/edgeemo/emotion.keras models/emotion.tflite --data
 python tools/evaluate.py old.h5 --labels angry,happy,sad --range 0,1 --data faces/ --json
 
 MODEL is a .tflite file, or anything of Keras that tools/convert.py reads. Labels, input range and
-temperature come from the NAME.json beside it; where there is none, from --labels and --range. --data is a folder with one folder
-per label, or Kaggle's csv, of which the rows of every split but Training are used.
+temperature come from the NAME.json that describes it; where there is none, from --labels, --range and
+--channels. --data is a folder with one folder per label, or Kaggle's csv, of which the rows of every
+split but Training are used.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +30,9 @@ from labelled.dataset import Faces, load
 from manual import manual
 from networks.description import labels_from
 from networks.refusal import WriteError, writing
+
+if TYPE_CHECKING:
+    from measuring.predictor import Description, Predictor
 
 PATH = click.Path(path_type=Path)
 
@@ -41,8 +45,19 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--labels", help="Of models without sidecar: one an output, by commas, or a file of lines."
 )
-@click.option("--range", "value_range", help="Of models without sidecar: unit, signed or LOW,HIGH.")
+@click.option(
+    "--range", "value_range", help="Of models without sidecar: unit, signed or LOW,HIGH; else 0,1."
+)
+@click.option(
+    "--channels", "channel_order", type=click.Choice(["rgb", "bgr"]),
+    help="Of models without sidecar: which colour a colour network wants first; else rgb.",
+)  # fmt: skip
 @click.option("--weights", type=PATH, help="When MODEL is an architecture.")
+@click.option(
+    "--backend",
+    type=click.Choice(["theano", "tensorflow"]),
+    help="Overrules what an old file says: theano turned its kernels.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
     "--record", metavar="DATA", help="Note both accuracies in SECOND's sidecar, as on DATA."
@@ -70,7 +85,9 @@ def run(
     usage: str | None = None,
     labels: str | None = None,
     value_range: str | None = None,
+    channel_order: str | None = None,
     weights: Path | None = None,
+    backend: str | None = None,
     as_json: bool = False,
     record: str | None = None,
     report: Path | None = None,
@@ -82,17 +99,11 @@ def run(
     """
     from measuring import scorecard
     from measuring.evaluation import compare, evaluate, latency_ms
-    from measuring.predictor import has_sidecar, load_predictor
 
-    if (labels or value_range) and all(has_sidecar(path) for path in models):
-        raise InputError(
-            "--labels and --range are for a model without sidecar, and there is a NAME.json beside each: "
-            "leave them out, or move that file away"
-        )
     if report is not None and report.is_dir():
         raise WriteError(f"{report} is a folder: give the --report a name in it")
-    description = _description(labels, value_range, weights)
-    loaded = [load_predictor(path, description) for path in models]
+    others = {"channel_order": channel_order, "weights": weights, "backend": backend}
+    loaded = _loaded(models, _description(labels, value_range, **others))
     color = any(model.sidecar.channels == 3 for model in loaded)
     faces = _faces(data, ferplus, usage, color)
     for problem in faces.problems:
@@ -111,7 +122,30 @@ def run(
     return _json(found, difference, ms, faces) if as_json else page
 
 
-def _description(labels: str | None, value_range: str | None, weights: Path | None) -> Any:
+def _loaded(models: tuple[Path, ...], told: Description) -> list[Predictor]:
+    """The models; what is told has to be of use to one of them."""
+    from measuring.predictor import has_sidecar, load_predictor
+
+    bare = [path for path in models if not has_sidecar(path)]
+    if (told.labels or told.value_range or told.channel_order) and not bare:
+        raise InputError(
+            "--labels, --range and --channels are for a model without sidecar, and there is a NAME.json beside "
+            "each: leave them out, or move that file away"
+        )
+    if told.weights and not any(path.suffix == ".json" for path in models):
+        raise InputError(
+            "--weights is for an architecture (.json), which no MODEL is: leave it out"
+        )
+    if told.backend and all(path.suffix == ".tflite" for path in models):
+        raise InputError("--backend is for files of Keras 1 and 2, which no MODEL is: leave it out")
+    loaded = [load_predictor(path, told) for path in models]
+    if bare and told.value_range is None:
+        names = " and ".join(map(str, bare))
+        click.echo(f"{names}: without --range, measured with pixels in 0..1", err=True)
+    return loaded
+
+
+def _description(labels: str | None, value_range: str | None, **others: Any) -> Description:
     from measuring.predictor import Description
 
     told = parse(value_range) if value_range else None
@@ -119,7 +153,7 @@ def _description(labels: str | None, value_range: str | None, weights: Path | No
         labels=labels_from(labels) if labels else None,
         value_range=(told.low, told.high) if told else None,
         standardize=bool(told and told.standardize),
-        weights=weights,
+        **others,
     )
 
 
@@ -138,6 +172,7 @@ def _record(path: Path, data: str, found: list[Any]) -> None:
 
     both = [e.voted or e.own for e in found]
     noted = {"data": data, "n": both[1].n, "float": both[0].accuracy, "int8": both[1].accuracy}
+    path = path.absolute()
     sidecar = Sidecar.beside(path)
     others = tuple(a for a in sidecar.accuracy if a.data != data)
     accuracy = (*others, Accuracy.model_validate(noted))

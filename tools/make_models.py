@@ -81,6 +81,7 @@ def make(plan: Plan) -> None:
     import keras
 
     from converting.files import refuse_existing, write_together
+    from labelled.dataset import load
     from learning.lesson import learn
     from learning.trainer import Order
 
@@ -90,7 +91,9 @@ def make(plan: Plan) -> None:
             "train.py (models/emotion.md has the commands)"
         )
     if not plan.overwrite:
-        refuse_existing(plan.out / plan.model(head).name for head in HEADS)
+        refuse_existing(plan.out / path.name for head in HEADS for path in _files(plan, head))
+    # What measuring would say after the hours of training is said before.
+    load(plan.data, ferplus=plan.ferplus, usage=TEST)
     first = Order(
         recipe="edgeemo",
         data=plan.data,

@@ -25,15 +25,16 @@ WARMUP, ROUNDS = 30, 300
 class Evaluation:
     """One model on one set of faces.
 
-    `own` are the figures by the data's labels, `voted` those by FER+'s majority. `left_out` counts
-    the faces by the label that the model lacks. `answers` are probabilities (all faces, labels).
+    `own` are the figures by the data's labels, `voted` those by FER+'s majority, each None where no face
+    has such a label. `left_out` counts the faces by the label that the model lacks. `without_majority` is
+    None where there were no votes. `answers` are probabilities (all faces, labels).
     """
 
     model: Predictor
     own: Figures | None
     voted: Figures | None
     left_out: Mapping[str, int]
-    without_majority: int
+    without_majority: int | None
     answers: Float
 
     def as_dict(self) -> dict[str, Any]:
@@ -43,7 +44,7 @@ class Evaluation:
             "temperature": self.model.sidecar.temperature,
             **_as_dict(self.own, ""),
         }
-        if self.voted is not None:
+        if self.without_majority is not None:
             found |= _as_dict(self.voted, "ferplus_")
             found["ferplus_without_majority"] = self.without_majority
         return found | {"left_out": dict(self.left_out)}
@@ -76,7 +77,7 @@ def evaluate(model: Predictor, faces: Faces) -> Evaluation:
     answers = model.predict(faces.pictures)
     left_out: dict[str, int] = {}
     own = _figures(answers, labels, faces.names, faces.labels, left_out, "")
-    voted, undecided = None, 0
+    voted, undecided = None, None
     if faces.votes is not None:
         truth = ferplus.majority(faces.votes)
         undecided = int((truth == ferplus.NO_MAJORITY).sum())

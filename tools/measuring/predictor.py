@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,24 @@ from edgeemo.preprocess import picture_input
 from edgeemo.quant import Float, Quantization
 from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
-from networks.description import are_probabilities, describe, picture_shape
+from networks.description import are_probabilities, describe, picture_shape, refuse_unfit
 
 BATCH = 256
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the user says of models that have no sidecar; None where nothing was said."""
+    """What the user says of models that have no sidecar; None where nothing was said.
+
+    `weights` and `backend` are of an old file that is read, sidecar or not.
+    """
 
     labels: tuple[str, ...] | None = None
     value_range: tuple[float, float] | None = None
     standardize: bool = False
+    channel_order: str | None = None
     weights: Path | None = None
+    backend: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,28 +83,45 @@ def load_predictor(path: Path, description: Description) -> Predictor:
     Raises:
         ModelError: the file can't be loaded, or its labels are neither in a sidecar nor given.
     """
+    is_told = not has_sidecar(path)
     if path.suffix != ".tflite":
-        return _keras(path, description)
-    if has_sidecar(path):
-        return _classifier(path, path)
-    return _bare_tflite(path, description)
+        predictor = _keras(path, description)
+    elif is_told:
+        predictor = _bare_tflite(path, description)
+    else:
+        predictor = _classifier(path, path)
+    return _blue_first(predictor) if is_told and description.channel_order == "bgr" else predictor
 
 
 def has_sidecar(path: Path) -> bool:
-    """Whether a NAME.json is beside a model that is a sidecar: not what Keras saves of an architecture."""
+    """Whether a NAME.json is beside a model that describes it.
+
+    Not so what Keras saves of an architecture, nor beside a Keras file what describes the .tflite made of it.
+    """
     try:
-        told = json.loads(path.with_suffix(".json").read_bytes())
+        told = json.loads(path.absolute().with_suffix(".json").read_bytes())
+        if not isinstance(told, dict) or "class_name" in told:
+            return False
+        if path.suffix == ".tflite" or "sha256" not in told:
+            return True
+        return bool(told["sha256"] == sha256(path.read_bytes()))
     except OSError:
         return False
     except ValueError:
         return True  # a damaged one, which reading it will say
-    return isinstance(told, dict) and "class_name" not in told
+
+
+def _blue_first(predictor: Predictor) -> Predictor:
+    """A network for pictures with blue first, given red first; of grey ones the same."""
+    return replace(predictor, infer=lambda inputs: predictor.infer(inputs[..., ::-1]))
 
 
 def _bare_tflite(path: Path, description: Description) -> Predictor:
     interpreter = load_interpreter(path, "auto", 1).interpreter
     feed, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    told = _told(path, description, picture_shape(tuple(feed["shape"])))
+    shape = picture_shape(tuple(feed["shape"]))
+    refuse_unfit(shape)
+    told = _told(path, description, shape)
     interpreter.set_tensor(feed["index"], _noise(feed))
     interpreter.invoke()
     steps = Quantization.of(out)
@@ -134,7 +156,9 @@ def _keras(path: Path, description: Description) -> Predictor:
     # Keras brings TensorFlow, which takes seconds: only for those who need it.
     from networks.reading import read_network
 
-    network = read_network(path, description.weights)
+    # Of two models, weights are those of the one that has none.
+    weights = description.weights if path.suffix == ".json" else None
+    network = read_network(path, weights, description.backend)
     sidecar = Sidecar.beside(path) if has_sidecar(path) else _told(path, description, network.shape)
     _check_count(path, sidecar, network.outputs)
 
@@ -154,7 +178,7 @@ def _check_count(path: Path, sidecar: Sidecar, outputs: int) -> None:
 def _told(path: Path, description: Description, shape: tuple[int, int, int]) -> Sidecar:
     if description.labels is None:
         raise ModelError(
-            f"{path}: no sidecar beside it; say its --labels, in order, and its --range"
+            f"{path}: no sidecar of its own beside it; say its --labels, in order, and its --range"
         )
     return describe(
         description.labels,
