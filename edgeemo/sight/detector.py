@@ -131,11 +131,6 @@ class HaarDetector:
         places = [place for place in map(_mean, _heaps(boxes)) if _holds(region, place)]
         return [Proposal(p, angle, self._verifier.likelihood(view, p, angle)) for p in places]
 
-    def recognise(self, view: View, box: Box, angle: float) -> Detection | None:
-        """Look whether there still is a face in `box`, where nothing has moved."""
-        likelihood = self._verifier.likelihood(view, box, angle)
-        return Detection(box, likelihood, angle) if likelihood >= LIKELY else None
-
     def examine(self, view: View, box: Box, angle: float) -> Detection | None:
         """Look closely for one face near `box`, tilted by about `angle` degrees.
 
@@ -143,7 +138,9 @@ class HaarDetector:
         network, whose likelihood is the detection's `score`. So a face that is turned too far for
         the cascade stays in sight, in the box that it was followed to.
         """
-        return self.recognise(view, self._centred(view, box, angle), angle)
+        box = self._centred(view, box, angle)
+        likelihood = self._verifier.likelihood(view, box, angle)
+        return Detection(box, likelihood, angle) if likelihood >= LIKELY else None
 
     def refind(self, view: View, box: Box, angle: float) -> Detection | None:
         """Look for a known face that was lost near `box`, which may be a side's length away by now."""

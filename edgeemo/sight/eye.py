@@ -76,10 +76,7 @@ class Eye:
                 self._found.append(detection)
 
     def _look_at(self, view: View, probe: Probe) -> Detection | None:
-        detector = self._detector
-        if probe.is_lost:
-            return detector.refind(view, probe.box, probe.angle)
-        look = detector.examine if probe.has_moved else detector.recognise
+        look = self._detector.refind if probe.is_lost else self._detector.examine
         return look(view, probe.box, probe.angle)
 
     def search(self, view: View, motion: Motion, at: float, budget: float) -> None:

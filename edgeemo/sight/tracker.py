@@ -48,14 +48,13 @@ class Place(NamedTuple):
 class Probe(NamedTuple):
     """A place where a close look for a face is wanted: of a track, or (`face` None) a candidate.
 
-    One that is lost may be anywhere around; one that has not moved needs no new box.
+    One that is lost may be anywhere around.
     """
 
     face: int | None
     box: Box
     angle: float
     is_lost: bool = False
-    has_moved: bool = True
 
 
 @dataclass(slots=True)
@@ -74,7 +73,6 @@ class _Held:
     track: Track
     misses: int = 0
     lost_at: float | None = None
-    has_moved: bool = True
 
 
 class Tracker:
@@ -139,7 +137,6 @@ class Tracker:
             if place is None:
                 held.lost_at = at
             elif place.box != held.track.box:
-                held.has_moved = True
                 held.track = replace(held.track, box=place.box, angle=place.angle)
 
     def update(
@@ -175,7 +172,7 @@ class Tracker:
             held.misses += 1
             return
         box = detection.box if held.lost_at is not None else _blend(held.track.box, detection.box)
-        held.misses, held.lost_at, held.has_moved = 0, None, False
+        held.misses, held.lost_at = 0, None
         held.track = replace(held.track, box=box, angle=detection.angle, seen_at=at)
 
     def _recognise(self, detections: Sequence[Detection], at: float) -> list[Detection]:
