@@ -244,8 +244,10 @@ def _built(recipe: Recipe, size: Size) -> keras.Model:
     try:
         return recipe.build(size, recipe.channels, dict.fromkeys(recipe.heads, count))
     except ValueError as error:
+        reason = str(error).splitlines()[0]
         raise InputError(
-            f"--size {min(recipe.size)}: too small for the layers of {recipe.name}: give a larger one"
+            f"--size {min(recipe.size)}: {recipe.name} can't be built for such faces: {reason} "
+            "(a larger one may do)"
         ) from error
 
 
