@@ -178,7 +178,7 @@ install_itself() {
 
 copy_extras() {
     mkdir -p "$new/share/edgeemo"
-    cp config.yaml uninstall.sh systemd/*.service docs/*.md "$new/share/edgeemo/"
+    cp -r config.yaml uninstall.sh systemd/*.service docs/. "$new/share/edgeemo/"
 }
 
 # The new environment goes; if it was in use already the old one takes its place again.

@@ -20,7 +20,9 @@ TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")
 _TIMEX_TAIL_BYTES = 256
 
 
-class _Timex(ctypes.Structure):
+class Timex(ctypes.Structure):
+    """What adjtimex(2) fills in, as far as its `status`."""
+
     _fields_ = (
         ("modes", ctypes.c_uint),
         ("offset", ctypes.c_long),
@@ -54,21 +56,26 @@ def wall_time() -> WallTime:
     return WallTime(time.time(), is_synced())
 
 
-def is_synced() -> bool:
+def _adjtimex(timex: Timex) -> int:
+    """Call adjtimex(2); -1 where it is refused or missing."""
+    try:
+        return int(ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)))
+    except (OSError, AttributeError):
+        return -1
+
+
+def is_synced(
+    adjtimex: Callable[[Timex], int] = _adjtimex, timesyncd_mark: Path = TIMESYNCD_MARK
+) -> bool:
     """Whether a time server has set this machine's clock since it started.
 
     The kernel knows, whichever program keeps the time. Where a sandbox forbids the question
     (systemd's ProtectClock=), the mark of systemd-timesyncd decides.
     """
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        status = _Timex(modes=0)
-        answer = libc.adjtimex(ctypes.byref(status))
-    except (OSError, AttributeError):
-        answer = -1
-    if answer == -1:
-        return TIMESYNCD_MARK.exists()
-    return not status.status & STA_UNSYNC
+    timex = Timex(modes=0)
+    if adjtimex(timex) == -1:
+        return timesyncd_mark.exists()
+    return not timex.status & STA_UNSYNC
 
 
 def uptime_s() -> float:

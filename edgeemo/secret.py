@@ -22,7 +22,10 @@ def read_password(section: CameraConfig | MqttConfig, name: str) -> str | None:
         return None
     try:
         first_line = path.read_text("utf-8").partition("\n")[0].rstrip("\r")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        # Without its cause, whose words hold a byte of the password.
+        raise ConfigError(str(path), [f"{name}.password_file: is not UTF-8 text"]) from None
+    except OSError as error:
         raise ConfigError(str(path), [f"{name}.password_file: can't be read: {error}"]) from error
     if not first_line:
         raise ConfigError(str(path), [f"{name}.password_file: its first line holds no password"])

@@ -137,16 +137,34 @@ def test_capture_waits_for_a_camera_that_is_not_there_yet() -> None:
     assert rig.capture.losses == 1
 
 
-def test_capture_is_not_available_before_the_first_picture_and_after_a_loss() -> None:
+def test_capture_is_not_available_before_the_first_picture() -> None:
     """Available means that pictures come, not that a device could be opened."""
-    away = itertools.repeat(lose)
-    source = PlayedSource(lose, opening=itertools.chain([picture], away))
+    source = PlayedSource()
     rig = Rig(source)
-    before = rig.capture.available
-    wait_until(lambda: rig.capture.losses == 1)
-    after = rig.capture.available
+    is_reading = source.hung.wait(LONG_S)
+    available = rig.capture.available
+    source.freed.set()
     rig.stop()
-    assert (before, after) == (False, False)
+    assert (is_reading, source.opened, available) == (True, 1, False)
+
+
+def test_capture_is_not_available_after_a_loss() -> None:
+    """It was while pictures came, until the camera can be opened again."""
+    was_seen = threading.Event()
+
+    def lose_once_seen() -> None:
+        was_seen.wait(LONG_S)
+        lose()
+
+    away = itertools.repeat(lose)
+    source = PlayedSource(picture, lose_once_seen, opening=itertools.chain([picture], away))
+    rig = Rig(source)
+    wait_until(lambda: rig.capture.available)
+    was_seen.set()
+    source.closed.wait(LONG_S)
+    available = rig.capture.available
+    rig.stop()
+    assert (rig.capture.losses, available) == (1, False)
 
 
 def test_capture_loss_throws_away_what_was_seen_before_it() -> None:

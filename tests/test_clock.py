@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from uuid import UUID
+
 import pytest
 
-from edgeemo.clock import WallTime, is_synced, machine_boot_id, uptime_s, wall_time
+from edgeemo.clock import (
+    STA_UNSYNC,
+    Timex,
+    WallTime,
+    is_synced,
+    machine_boot_id,
+    uptime_s,
+    wall_time,
+)
+
+UPTIME_STEP_S = 0.01
+"""The kernel cuts /proc/uptime to hundredths."""
+STA_NANO = 0x2000
+"""A status bit of adjtimex(2) that says nothing about being set (linux/timex.h)."""
+TIME_ERROR = 5
+"""What adjtimex(2) returns while the clock is not set: no failure of the call."""
 
 
 @pytest.mark.parametrize(
@@ -20,18 +39,51 @@ def test_wall_time_is_rfc_3339_with_milliseconds(unix_s: float, text: str) -> No
     assert WallTime(unix_s, is_synced=True).rfc3339 == text
 
 
-def test_is_synced_asks_the_kernel() -> None:
-    """The answer is a plain truth value wherever the tests run."""
-    assert is_synced() in (True, False)
-    assert wall_time().is_synced == is_synced()
+def proc_uptime_s() -> float:
+    """Seconds since the start, by the kernel's own file."""
+    return float(Path("/proc/uptime").read_text("ascii").split()[0])
 
 
-def test_uptime_moves_forward() -> None:
-    """It is positive, and does not run backwards."""
-    first = uptime_s()
-    assert 0 < first <= uptime_s()
+def test_wall_time_is_now_and_knows_whether_it_was_set() -> None:
+    """By the system's clock, within what a busy machine may take."""
+    now = wall_time()
+    assert now.unix_s == pytest.approx(time.time(), abs=60.0)
+    assert now.is_synced == is_synced()
 
 
-def test_machine_boot_id_stays_while_the_machine_runs() -> None:
-    """Two readings are of one start."""
-    assert machine_boot_id() == machine_boot_id()
+@pytest.mark.parametrize(
+    ("answer", "status", "has_mark", "expected"),
+    [
+        (0, STA_NANO, False, True),
+        (TIME_ERROR, STA_NANO | STA_UNSYNC, False, False),
+        (TIME_ERROR, STA_NANO | STA_UNSYNC, True, False),
+        (-1, 0, False, False),
+        (-1, STA_UNSYNC, True, True),
+    ],
+)
+def test_is_synced_asks_the_kernel_and_where_it_may_not_the_mark(
+    answer: int, status: int, has_mark: bool, expected: bool, tmp_path: Path
+) -> None:
+    """The kernel's bit decides; timesyncd's mark only if the call is refused."""
+    mark = tmp_path / "synchronized"
+    if has_mark:
+        mark.touch()
+
+    def adjtimex(timex: Timex) -> int:
+        timex.status = status
+        return answer
+
+    assert is_synced(adjtimex, mark) is expected
+
+
+def test_uptime_is_that_of_the_kernel() -> None:
+    """It lies between two readings of /proc/uptime."""
+    before = proc_uptime_s()
+    uptime = uptime_s()
+    assert before <= uptime <= proc_uptime_s() + UPTIME_STEP_S
+
+
+def test_machine_boot_id_is_the_kernels_and_stays() -> None:
+    """Two readings are of one start, and name it as Linux does."""
+    boot_id = machine_boot_id()
+    assert str(UUID(boot_id)) == boot_id == machine_boot_id()

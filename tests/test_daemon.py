@@ -21,6 +21,7 @@ STATE, EVENT = "edgeemo/lab/camera/state", "edgeemo/lab/camera/event"
 AVAILABILITY = "edgeemo/lab/camera/availability"
 ENABLED = "edgeemo/lab/camera/enabled"
 STATUS = "edgeemo/lab/status"
+TELEMETRY = "edgeemo/lab/telemetry"
 
 
 @pytest.fixture
@@ -82,23 +83,47 @@ def test_daemon_never_retains_events(settings: Path, mosquitto: Mosquitto) -> No
     assert not late.payloads(EVENT)
 
 
+@pytest.fixture
+def notify(tmp_path: Path) -> Iterator[socket.socket]:
+    """Where systemd would listen."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening_to:
+        listening_to.bind(str(tmp_path / "notify"))
+        listening_to.settimeout(20.0)
+        yield listening_to
+
+
+def told_until(notify: socket.socket, word: str, times: int = 1) -> list[str]:
+    """What systemd is told until it was told this so often."""
+    said: list[str] = []
+    while sum(word in text for text in said) < times:
+        said.append(notify.recv(4096).decode())
+    return said
+
+
 def test_daemon_tells_systemd_when_it_works_and_when_it_stops(
-    settings: Path, tmp_path: Path
+    settings: Path, notify: socket.socket
 ) -> None:
     """READY once pictures come, a status line, pings, STOPPING."""
-    address = tmp_path / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(str(address))
-        notify.settimeout(20.0)
-        said: list[str] = []
-        with Program(settings, NOTIFY_SOCKET=str(address), WATCHDOG_USEC="3000000") as daemon:
-            while sum("WATCHDOG=1" in text for text in said) < 3:
-                said.append(notify.recv(4096).decode())
-            daemon.end()
-        while "STOPPING=1" not in said[-1]:
-            said.append(notify.recv(4096).decode())
+    address = notify.getsockname()
+    with Program(settings, NOTIFY_SOCKET=address, WATCHDOG_USEC="3000000") as daemon:
+        said = told_until(notify, "WATCHDOG=1", times=3)
+        daemon.end()
+        said += told_until(notify, "STOPPING=1")
     assert sum("READY=1" in text for text in said) == 1
     assert any(text.startswith("STATUS=") for text in said)
+
+
+def test_daemon_is_not_ready_while_a_camera_gives_nothing(
+    settings: Path, notify: socket.socket
+) -> None:
+    """Neither a picture nor a refusal yet: systemd hears that it waits, and no READY."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/"
+        waiting = ("--set", f"camera.source={source}", "--set", "camera.open_timeout_s=60")
+        with Program(settings, *waiting, NOTIFY_SOCKET=notify.getsockname()) as daemon:
+            said = told_until(notify, "STATUS=waiting for", times=3)
+            daemon.end()
+    assert not any("READY=1" in text for text in said)
 
 
 def test_daemon_pauses_and_remembers(settings: Path, listener: Listener) -> None:
@@ -112,11 +137,16 @@ def test_daemon_pauses_and_remembers(settings: Path, listener: Listener) -> None
         listener.client.publish(f"{ENABLED}/set", "perhaps")
         daemon.wait_for("perhaps")
         daemon.end()
-    with Program(settings) as daemon:
+    listener.wait_for(STATUS, "offline")
+    listener.messages.clear()
+    with Program(settings, "--set", "publish.telemetry_s=1"):
+        wait_until(lambda: listener.payloads(TELEMETRY), 30.0, "a second of the new run")
         listener.wait_for(STATUS, "online")
-        assert listener.payloads(ENABLED)[-1] == "OFF"
+        assert "online" not in listener.payloads(AVAILABILITY)
+        assert listener.payloads(ENABLED) == ["OFF"]
         listener.client.publish(f"{ENABLED}/set", "ON")
         listener.wait_for(AVAILABILITY, "online")
+        listener.wait_for(ENABLED, "ON")
 
 
 def test_daemon_reloads_what_can_change(settings: Path) -> None:
@@ -172,8 +202,8 @@ def test_daemon_gives_no_id_twice_over_a_reload(settings: Path, listener: Listen
 def test_daemon_reports_how_it_is(settings: Path, listener: Listener) -> None:
     """Telemetry comes within the first seconds, with what Home Assistant shows of it."""
     with Program(settings, "--set", "publish.telemetry_s=1"):
-        wait_until(lambda: listener.payloads("edgeemo/lab/telemetry"), what="telemetry")
-    figures = json.loads(listener.payloads("edgeemo/lab/telemetry")[0])
+        wait_until(lambda: listener.payloads(TELEMETRY), what="telemetry")
+    figures = json.loads(listener.payloads(TELEMETRY)[0])
     assert figures["fps"] >= figures["fps_analysed"] > 0
     assert {"latency_ms", "temperature_c", "throttled", "started_at", "queued", "dropped"} <= set(
         figures

@@ -15,6 +15,21 @@ TOPICS = Topics("edgeemo", "Porch-1", "door")
 ENTITIES = discovery(TOPICS, LABELS, "1.2.3", "Raspberry Pi 4")
 COMPONENTS: dict[str, Any] = ENTITIES["components"]
 
+PLATFORMS = {
+    "door_emotion": "sensor",
+    "door_faces": "sensor",
+    "door_occupancy": "binary_sensor",
+    "door_event": "event",
+    "door_enabled": "switch",
+    "door_connectivity": "binary_sensor",
+    "door_fps": "sensor",
+    "door_latency": "sensor",
+    "door_temperature": "sensor",
+    "door_throttled": "binary_sensor",
+    "door_started": "sensor",
+}
+"""The entities of docs/mqtt.md, in its order."""
+
 REQUIRED = {
     "sensor": {"state_topic"},
     "binary_sensor": {"state_topic"},
@@ -36,7 +51,12 @@ def test_discovery_names_device_and_origin() -> None:
     )
 
 
-@pytest.mark.parametrize("key", COMPONENTS)
+def test_discovery_has_the_entities_that_are_documented() -> None:
+    """All eleven, each of its kind, and no other."""
+    assert {key: entity["platform"] for key, entity in COMPONENTS.items()} == PLATFORMS
+
+
+@pytest.mark.parametrize("key", PLATFORMS)
 def test_discovery_entity_is_complete(key: str) -> None:
     """A platform, what it requires, an id for ever and one to begin with, and when it is available."""
     entity = COMPONENTS[key]

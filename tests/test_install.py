@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -33,6 +34,11 @@ def call(script: str, *arguments: str, user: int | None = None) -> tuple[int, st
         check=False,
     )
     return done.returncode, done.stdout
+
+
+def functions() -> str:
+    """The installer's functions, without the line that begins the work."""
+    return (ROOT / "install.sh").read_text("utf-8").replace('\nmain "$@"\n', "\n")
 
 
 def pins(name: str) -> dict[str, str]:
@@ -136,10 +142,24 @@ def test_installer_refuses_what_it_does_not_understand(arguments: list[str], sai
 )
 def test_installer_checks_the_settings_that_a_unit_reads(unit: str, config: str) -> None:
     """The name of an instance is taken as it stands, as %i is."""
-    functions = (ROOT / "install.sh").read_text("utf-8").replace('\nmain "$@"\n', "\n")
-    asked = ["bash", "-c", f'{functions}\nconfig_of "{unit}"']
+    asked = ["bash", "-c", f'{functions()}\nconfig_of "{unit}"']
     done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == f"{config}\n"
+
+
+def test_installer_copies_all_that_its_pages_link_to(tmp_path: Path) -> None:
+    """A page of the documentation leads as far on the device as in the checkout."""
+    copy = ["bash", "-c", f'{functions()}\nnew="{tmp_path}"\ncopy_extras']
+    subprocess.run(copy, cwd=ROOT, check=True)
+    pages = sorted((tmp_path / "share" / "edgeemo").glob("*.md"))
+    assert [page.name for page in pages] == sorted(p.name for p in (ROOT / "docs").glob("*.md"))
+    links = [
+        page.parent / link
+        for page in pages
+        for link in re.findall(r"\]\(([^):#]+)\)", page.read_text("utf-8"))
+    ]
+    assert links
+    assert [link for link in links if not link.exists()] == []
 
 
 UPGRADE = """
@@ -156,7 +176,7 @@ trap abandon EXIT
 
 def upgrade(place: Path, steps: str) -> str:
     """What the installer's own functions say of some of its steps, with all its places below `place`."""
-    script = (ROOT / "install.sh").read_text("utf-8").replace('\nmain "$@"\n', "\n")
+    script = functions()
     for outside in ("/opt/edgeemo", "/etc/systemd/system", "/usr/local/bin/edgeemo"):
         script = script.replace(f"={outside}\n", f"={place / Path(outside).name}\n")
     done = subprocess.run(

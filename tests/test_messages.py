@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from examples import an_event
 
 BOOT = "0123456789abcdef"
 TIME = "2026-11-20T14:00:00.000Z"
+README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def test_event_writer_fills_every_field_of_the_contract() -> None:
@@ -44,6 +47,12 @@ def test_event_writer_gives_each_event_an_id_of_its_own() -> None:
     first, second = EventWriter("a", "c", BOOT), EventWriter("a", "c", BOOT[::-1])
     ids = [w.write(an_event(), TIME, is_synced=True)["id"] for w in (first, first, second)]
     assert ids == [f"a-{BOOT}-1", f"a-{BOOT}-2", f"a-{BOOT[::-1]}-1"]
+
+
+def test_event_of_the_readme_keeps_the_contract() -> None:
+    """What people copy from there is what they will get."""
+    blocks = re.findall(r"```json\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert [validate(json.loads(block))["event_type"] for block in blocks] == ["changed"]
 
 
 probabilities = st.lists(st.floats(0.001, 1.0), min_size=2, max_size=8)

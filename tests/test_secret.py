@@ -30,14 +30,27 @@ def test_read_password_looks_in_every_place(
 
 
 @pytest.mark.parametrize(("section", "name"), SECTIONS)
-@pytest.mark.parametrize("content", [None, b"", b"\nlate", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"", b"\nlate"])
 def test_read_password_names_a_file_without_one(
     section: Section, name: str, content: bytes | None, tmp_path: Path
 ) -> None:
-    """A file that is not there, holds none, or is no text is said with its key."""
+    """A file that is not there or holds none is said with its key."""
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=rf"{name}\.password_file: ") as raised:
         read_password(section(password_file=path), name)
     assert "late" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("section", "name"), SECTIONS)
+def test_read_password_shows_nothing_of_a_file_that_is_no_text(
+    section: Section, name: str, tmp_path: Path
+) -> None:
+    """One in another encoding is said with its key, in words that hold neither its bytes nor its letters."""
+    path = tmp_path / "file"
+    path.write_bytes("hüsch-hüsch".encode("latin-1"))
+    with pytest.raises(ConfigError) as raised:
+        read_password(section(password_file=path), name)
+    assert raised.value.problems == (f"{name}.password_file: is not UTF-8 text",)
+    assert raised.value.__cause__ is None

@@ -57,3 +57,11 @@ def test_standing_tracks_no_message_that_is_not_acknowledged() -> None:
     standing = Standing([retained("t", "1", qos=0)])
     drain(standing)
     assert standing.is_said
+
+
+def test_standing_announces_a_topic_that_came_later_before_the_others() -> None:
+    """What was last at first is last at every announcement: `online`, after everything else."""
+    standing = Standing([retained("a", "1"), retained("online", "1")])
+    standing.set(retained("late", "1"))
+    standing.announce()
+    assert drain(standing) == [("late", "1"), ("a", "1"), ("online", "1")]

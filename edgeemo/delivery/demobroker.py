@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 
-from edgeemo.errors import EdgeemoError, RuntimeMissingError
+from edgeemo.errors import EdgeemoError
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +27,7 @@ class DemoBroker:
     Thread `demo-broker` runs its event loop.
 
     Raises:
-        RuntimeMissingError: on entering, where amqtt is not installed.
-        EdgeemoError: on entering, if it does not come up.
+        EdgeemoError: on entering, where amqtt is not installed, or if it does not come up.
     """
 
     def __init__(self) -> None:
@@ -82,7 +81,7 @@ async def _started(port: int):  # type: ignore[no-untyped-def]  # amqtt is impor
     try:
         from amqtt.broker import Broker
     except ImportError as error:
-        raise RuntimeMissingError(
+        raise EdgeemoError(
             "--demo needs the broker that comes with an extra: pip install 'edgeemo[demo]', "
             "or name one of your own with --set mqtt.host=..."
         ) from error

@@ -15,16 +15,19 @@ class Standing:
     """
 
     def __init__(self, messages: Iterable[Message]) -> None:
-        """Begin with these; their order is the order of every announcement."""
+        """Begin with these; their order is that of every announcement, and the last of them stays last."""
         self._latest = {message.topic: message for message in messages}
         self._unsent = set(self._latest)
         self._under_way: set[str] = set()
 
     def set(self, message: Message) -> None:
         """This is true from now on; what was said last is not said again."""
-        if self._latest.get(message.topic) != message:
-            self._latest[message.topic] = message
-            self._unsent.add(message.topic)
+        if message.topic not in self._latest:
+            self._latest = {message.topic: message, **self._latest}
+        elif self._latest[message.topic] == message:
+            return
+        self._latest[message.topic] = message
+        self._unsent.add(message.topic)
 
     def announce(self) -> None:
         """Say everything again."""
