@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
+from broker import free_port
 from realparts import missing
 
 SERVER = Path(__file__).resolve().parent / "real" / "rtsp_server.py"
@@ -22,8 +22,7 @@ class NetCamera:
     """A real RTSP server on a free port of loopback."""
 
     def __init__(self, *login: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._login = login
         self._process: subprocess.Popen[str] | None = None
 

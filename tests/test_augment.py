@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,9 +56,68 @@ def test_augmentation_of_every_recipe_keeps_the_shape(name: str, channels: int) 
 
 @given(st.integers(0, 10_000))
 def test_augmentation_erases_any_rectangle(seed: int) -> None:
-    """A rectangle of any area and shape fits into the picture."""
+    """One rectangle of any area and shape is painted over, and nothing else."""
     erase = Augmentation(erase=1.0, erase_area=(0.001, 1.0))
-    assert erase(FACES[:1], np.random.default_rng(seed)).shape[0] == 1
+    # The same noise on black and on white: what is neither as it was in both was painted.
+    black, white = (
+        erase(np.full((1, 48, 48), level, np.uint8), np.random.default_rng(seed))[0]
+        for level in (0, 255)
+    )
+    painted = (black != 0) | (white != 255)
+    _, _, width, height = cv2.boundingRect(painted.astype(np.uint8))
+    assert painted.sum() == width * height > 0
+
+
+class Look(NamedTuple):
+    """What can be measured of a bright bar on a dark ground."""
+
+    area: float
+    x: float
+    y: float
+    slant: float
+    """How much further right each row of pixels lies than the one above."""
+    lean: float
+    """How much lower each column of pixels lies than the one on its left."""
+    deviation: float
+    steepest: float
+    """The largest difference between neighbours."""
+
+    @classmethod
+    def of(cls, picture: Picture) -> Look:
+        """Measured in pixels and grey levels."""
+        m = cv2.moments(np.where(picture > 128, 255, 0).astype(np.uint8), binaryImage=True)
+        return cls(
+            area=m["m00"],
+            x=m["m10"] / m["m00"],
+            y=m["m01"] / m["m00"],
+            slant=m["mu11"] / m["mu02"],
+            lean=m["mu11"] / m["mu20"],
+            deviation=float(picture.std()),
+            steepest=float(np.abs(np.diff(picture.astype(int), axis=1)).max()),
+        )
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "happened"),
+    [
+        (Augmentation(zoom=(0.5, 0.5)), lambda was, now: now.area == pytest.approx(4 * was.area, rel=0.1)),
+        (Augmentation(shift=0.2), lambda was, now: abs(now.x - was.x) > 1 < abs(now.y - was.y)),
+        (Augmentation(rotation=40), lambda was, now: abs(now.lean - was.lean) > 0.1),
+        (Augmentation(shear=0.5), lambda was, now: abs(now.slant - was.slant) > 0.1),
+        (Augmentation(stretch=0.5), lambda was, now: abs(now.area / was.area - 1) > 0.1),
+        (Augmentation(contrast=(0.5, 0.5)), lambda was, now: now.deviation == pytest.approx(was.deviation / 2, rel=0.02)),
+        (Augmentation(blur=1.0), lambda was, now: now.steepest < 0.9 * was.steepest),
+    ],
+    ids=["zoom", "shift", "rotation", "shear", "stretch", "contrast", "blur"],
+)  # fmt: skip
+def test_augmentation_changes_what_its_range_is_of(
+    augmentation: Augmentation, happened: Callable[[Look, Look], bool]
+) -> None:
+    """Each change by itself shows in the measure of a bar that it is about."""
+    bar = np.full((48, 48), 40, np.uint8)
+    bar[21:28, 17:32] = 220
+    changed = augmentation(bar[np.newaxis], np.random.default_rng(0))[0]
+    assert happened(Look.of(bar), Look.of(changed))
 
 
 def test_augmentation_brightens_without_wrapping_round() -> None:

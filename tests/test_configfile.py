@@ -314,16 +314,6 @@ def test_load_config_answers_any_yaml_with_settings_or_problems(
     assert answer(path)
 
 
-@given(st.binary(max_size=200))
-def test_load_config_answers_any_bytes_with_settings_or_problems(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
-    """Whatever bytes a file holds, the answer is a Config or a ConfigError."""
-    path = tmp_path_factory.mktemp("fuzz") / "config.yaml"
-    path.write_bytes(content)
-    assert answer(path)
-
-
 def test_shipped_config_is_written_from_the_settings() -> None:
     """config.yaml holds every key at its default; the script that writes it says so."""
     subprocess.run([sys.executable, ROOT / "tools/make_config.py", "--check"], check=True)

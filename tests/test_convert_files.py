@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +20,8 @@ from converting.value_range import (
     objection,
     parse,
 )
+from fulldisk import small_files
 from networks.refusal import ExistsError, WriteError
-
-
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """Files can't grow past 4 kB meanwhile: the nearest to a full disk that needs no mount."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_write_together_writes_all(tmp_path: Path) -> None:
@@ -41,13 +31,11 @@ def test_write_together_writes_all(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in (tmp_path / "a").iterdir()} == contents
 
 
-def test_write_together_changes_nothing_when_the_disk_is_full(
-    tmp_path: Path, small_files: None
-) -> None:
+def test_write_together_changes_nothing_when_the_disk_is_full(tmp_path: Path) -> None:
     """The first file fits, the second does not: the old ones stay, no draft is left."""
     old = {tmp_path / "x": b"old x", tmp_path / "y": b"old y"}
     write_together(old)
-    with pytest.raises(WriteError, match=os.strerror(errno.EFBIG)) as caught:
+    with small_files(), pytest.raises(WriteError, match=os.strerror(errno.EFBIG)) as caught:
         write_together({tmp_path / "x": b"new", tmp_path / "y": bytes(10_000)})
     assert "nothing was changed" in str(caught.value)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == old

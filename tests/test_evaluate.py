@@ -18,12 +18,19 @@ from click.testing import CliRunner, Result
 
 import facedata
 import toyfaces
-from edgeemo.errors import InputError, ModelError
+from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar, sha256
 from evaluate import main
 from measuring.predictor import Description, load_predictor
 from networks.description import labels_from
-from networks.refusal import LabelsError, NumbersError, ShapeError, SourceModelError, WriteError
+from networks.refusal import (
+    LabelsError,
+    NumbersError,
+    PicturesError,
+    ShapeError,
+    SourceModelError,
+    WriteError,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = ("sad", "happy", "fear")
@@ -123,7 +130,7 @@ def test_evaluate_takes_the_labels_of_a_model_without_sidecar(faces: Path, tmp_p
     wrong = figures(bare, "--labels", "happy,sad,fear", "--range", "unit", "--data", faces)
     assert wrong["accuracy"] == pytest.approx(1 / 3)
     said = evaluate(bare, "--data", faces)
-    assert said.exit_code == ModelError.exit_code
+    assert said.exit_code == LabelsError.exit_code
     assert "no sidecar of its own beside it; say its --labels" in said.stderr
 
 
@@ -232,6 +239,17 @@ def test_evaluate_compares_by_the_labels_that_both_know(
     assert found["agreement"] == 1.0
 
 
+def test_evaluate_refuses_two_models_that_share_no_label(
+    network: Path, faces: Path, tmp_path: Path
+) -> None:
+    """They can't be held against each other, though both know labels of the data."""
+    other = by_brightness(tmp_path / "other.keras", ("happy", "sad"))
+    describe(other, ("disgust", "angry"))
+    done = evaluate(network, other, "--data", faces)
+    assert done.exit_code == LabelsError.exit_code
+    assert "give no answer that both know" in done.stderr
+
+
 def test_evaluate_refuses_a_network_that_answers_no_numbers(faces: Path, tmp_path: Path) -> None:
     """A training that diverged is named as the cause."""
     broken = keras.models.load_model(by_brightness(tmp_path / "nan.keras"))
@@ -320,18 +338,18 @@ def test_evaluate_runs_the_shipped_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["missing.tflite", "--data", "{faces}"], ModelError.exit_code, "can't read"),
+        (["missing.tflite", "--data", "{faces}"], SourceModelError.exit_code, "can't read"),
         (["{network}", "--data", "nowhere"], InputError.exit_code, "no such file or folder"),
-        (["{bare}", "--data", "{faces}", "--labels", "a,b"], ModelError.exit_code, "3 outputs but 2"),
-        (["{bare}", "--data", "{faces}", "--labels", "a,b,c"], InputError.exit_code, "none of the data"),
+        (["{bare}", "--data", "{faces}", "--labels", "a,b"], LabelsError.exit_code, "3 outputs but 2"),
+        (["{bare}", "--data", "{faces}", "--labels", "a,b,c"], PicturesError.exit_code, "none of the data"),
         (["{bare}", "--data", "{faces}", "--labels", "a,b,a"], LabelsError.exit_code, "one stands twice"),
-        (["{network}", "--data", "{faces}", "--labels", "a,b,c"], InputError.exit_code, "are for a model without sidecar"),
+        (["{network}", "--data", "{faces}", "--labels", "a,b,c"], 2, "are for a model without sidecar"),
         (["{network}", "--data", "{faces}", "--report", "{faces}"], WriteError.exit_code, "is a folder"),
         (["{network}", "--data", "{faces}", "--report", "{bare}/page.md"], WriteError.exit_code, "can't write"),
-        (["{tflite}", "--data", "{faces}", "--labels", "a,b,c"], ModelError.exit_code, "bare.tflite has 2 outputs but 3 labels"),
+        (["{tflite}", "--data", "{faces}", "--labels", "a,b,c"], LabelsError.exit_code, "bare.tflite has 2 outputs but 3 labels"),
         (["{bare}", "--data", "{faces}", "--labels", "{latin}"], LabelsError.exit_code, "UTF-8, one a line"),
-        (["{bare}", "--data", "{faces}", "--weights", "{latin}"], InputError.exit_code, "which no MODEL is: leave it out"),
-        (["{tflite}", "--data", "{faces}", "--backend", "theano"], InputError.exit_code, "which no MODEL is: leave it out"),
+        (["{bare}", "--data", "{faces}", "--weights", "{latin}"], 2, "which no MODEL is: leave it out"),
+        (["{tflite}", "--data", "{faces}", "--backend", "theano"], 2, "which no MODEL is: leave it out"),
         (["{bare}", "--data", "{faces}", "--backend", "theano"], SourceModelError.exit_code, "no file of Keras 1 or 2"),
         (["{network}", "{network}", "{network}", "--data", "{faces}"], 2, "one model, or two"),
     ],

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
+from itertools import islice
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 import toyfaces
@@ -16,30 +15,20 @@ from edgeemo.errors import InputError
 from labelled.ferplus import COLUMNS
 from make_models import Plan, make
 from networks.refusal import ExistsError
+from realfaces import real_faces
 
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
-FER = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013"
-SIDE = 48
-
 
 def unpack(split: str, usage: str, count: int) -> list[tuple[list[object], list[str]]]:
-    """The first rows of a packed split as (row of Kaggle's csv, votes)."""
-    with (FER / f"{split}.csv").open(newline="") as file:
-        rows = [row for row, _ in zip(csv.DictReader(file), range(count), strict=False)]
-    sheet = cv2.imread(str(FER / rows[0]["sheet"]), cv2.IMREAD_GRAYSCALE)
-    assert sheet is not None
-    unpacked: list[tuple[list[object], list[str]]] = []
-    for row in rows:
-        y, x = divmod(int(row["cell"]), sheet.shape[1] // SIDE)
-        face = np.asarray(sheet[y * SIDE : (y + 1) * SIDE, x * SIDE : (x + 1) * SIDE])
-        pixels = " ".join(map(str, face.ravel()))
-        unpacked.append(([row["emotion"], pixels, usage], [row[c] for c in COLUMNS]))
-    return unpacked
+    """The first faces of a split as (row of Kaggle's csv, votes); skips without the data."""
+    return [
+        ([row["emotion"], " ".join(map(str, face.ravel())), usage], [row[c] for c in COLUMNS])
+        for row, face in islice(real_faces(split), count)
+    ]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not FER.is_dir(), reason="needs ../shared/data/fer2013")
 def test_make_trains_converts_and_measures_both(tmp_path: Path) -> None:
     """After one epoch on few faces: two models that load, with their margin, accuracy and origin noted."""
     rows = unpack("training", "Training", 6000) + unpack("publictest", "PublicTest", 100)

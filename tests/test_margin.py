@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,10 +14,9 @@ from edgeemo.config import ModelConfig
 from edgeemo.errors import InputError
 from labelled.dataset import FER2013, Faces, load
 from margin import MARGINS, rate, table
+from realfaces import real_faces
 
 ROOT = Path(__file__).resolve().parent.parent
-FER = ROOT.parent / "shared" / "data" / "fer2013"
-SIDE = 48
 
 
 @pytest.fixture
@@ -28,19 +26,9 @@ def classifier() -> TFLiteClassifier:
 
 
 def happy_faces(count: int) -> Faces:
-    """The first happy faces of the packed data; skips without it."""
-    if not FER.is_dir():
-        pytest.skip("needs ../shared/data/fer2013")
-    sheet = cv2.imread(str(FER / "publictest-0.webp"), cv2.IMREAD_GRAYSCALE)
-    assert sheet is not None
-    across = sheet.shape[1] // SIDE
-    with (FER / "publictest.csv").open(newline="") as file:
-        cells = [int(row["cell"]) for row in csv.DictReader(file) if row["happiness"] == "10"]
-    places = [divmod(cell, across) for cell in cells[:count]]
-    pictures = [
-        np.asarray(sheet[y * SIDE : (y + 1) * SIDE, x * SIDE : (x + 1) * SIDE], np.uint8)
-        for y, x in places
-    ]
+    """The first faces that all ten raters found happy; skips without the data."""
+    happy = (face for row, face in real_faces("publictest") if row["happiness"] == "10")
+    pictures = list(islice(happy, count))
     labels = np.full(count, FER2013.index("happy"), np.int64)
     return Faces(pictures, labels, FER2013, tuple(map(str, range(count))))
 

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import facedata
+from otherpython import renamed_python, shell_python
 
 keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 tf = pytest.importorskip("tensorflow")
@@ -141,10 +142,13 @@ def test_layer_errors_names_the_layers_worst_first(network: FloatNetwork) -> Non
     assert errors[0].error > 0.5 > errors[-1].error
 
 
-def test_verify_runs_on_every_runtime(int8: bytes) -> None:
+def test_verify_runs_on_every_runtime(int8: bytes, tmp_path: Path) -> None:
     """Those here, and that of another Python."""
-    passed = verify(Int8Model(int8), inputs(4), [Path(sys.executable)]).passed
-    assert any(name.startswith("ai-edge-litert ") for name in passed)
+    another = renamed_python(tmp_path / "python", "another")
+    here = verify(Int8Model(int8), inputs(4), []).passed
+    both = verify(Int8Model(int8), inputs(4), [another]).passed
+    assert here[0].startswith("ai-edge-litert ")
+    assert both == (*here, f"another {here[0]}")
 
 
 LIAR = """
@@ -160,9 +164,8 @@ print("liar 1.0")
 def test_verify_refuses_a_runtime_that_computes_something_else(int8: bytes, tmp_path: Path) -> None:
     """A Python whose runtime is always sure of the first label."""
     (tmp_path / "liar.py").write_text(LIAR)
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tmp_path / "liar.py"}" "$@"\n')
-    python.chmod(0o755)
+    line = f'exec "{sys.executable}" "{tmp_path / "liar.py"}" "$@"'
+    python = shell_python(tmp_path / "python", line)
     with pytest.raises(
         RuntimeMismatchError, match=r"^liar 1\.0 computes something else than LiteRT"
     ):

@@ -25,7 +25,7 @@ import click
 
 from converting.files import write_together
 from converting.value_range import parse
-from edgeemo.errors import EdgeemoError, InputError
+from edgeemo.errors import EdgeemoError
 from labelled.dataset import Faces, load
 from manual import manual
 from networks.description import labels_from
@@ -96,6 +96,7 @@ def run(
 
     Raises:
         EdgeemoError: a model or the data can't be used.
+        UsageError: an option is of no use to any of the models.
     """
     from measuring import scorecard
     from measuring.evaluation import compare, evaluate, latency_ms
@@ -128,16 +129,18 @@ def _loaded(models: tuple[Path, ...], told: Description) -> list[Predictor]:
 
     bare = [path for path in models if not has_sidecar(path)]
     if (told.labels or told.value_range or told.channel_order) and not bare:
-        raise InputError(
+        raise click.UsageError(
             "--labels, --range and --channels are for a model without sidecar, and there is a NAME.json beside "
             "each: leave them out, or move that file away"
         )
     if told.weights and not any(path.suffix == ".json" for path in models):
-        raise InputError(
+        raise click.UsageError(
             "--weights is for an architecture (.json), which no MODEL is: leave it out"
         )
     if told.backend and all(path.suffix == ".tflite" for path in models):
-        raise InputError("--backend is for files of Keras 1 and 2, which no MODEL is: leave it out")
+        raise click.UsageError(
+            "--backend is for files of Keras 1 and 2, which no MODEL is: leave it out"
+        )
     loaded = [load_predictor(path, told) for path in models]
     if bare and told.value_range is None:
         names = " and ".join(map(str, bare))

@@ -3,12 +3,12 @@ r"""Train the network that tells faces from the rest; tools/convert.py makes the
 
     python tools/train_face.py --faces fer2013.csv --places clips/ --out runs/face
     python tools/convert.py runs/face/face.keras --labels face,other --range standard \
-        --data runs/face/held --out models/face
+        --calibration 1000 --data runs/face/held --out models/face --overwrite
 
---faces is Kaggle's csv or a folder of folders, faces filling each picture. --places is a folder of
-clips and pictures, of which everything counts as no face but what a faces.json beside them says:
-for each file name a list, frame by frame, of boxes [x, y, w, h] in pixels. OUT gets face.keras and
-held/, samples that were not learned from, in the folders that convert.py wants.
+--faces is a folder of folders, or Kaggle's csv, of which the Training rows are used; faces fill each
+picture. --places is a folder of clips and pictures, of which everything counts as no face but what a
+faces.json beside them says: for each file name a list, frame by frame, of boxes [x, y, w, h] in pixels.
+OUT gets face.keras and held/, samples that were not learned from, in the folders that convert.py wants.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeemo.errors import EdgeemoError
+from edgeemo.errors import EdgeemoError, InputError
 from edgeemo.preprocess import to_grey
 from edgeemo.sight.detector import CASCADE, STAGES, load_cascade
 from edgeemo.sight.view import turned
@@ -41,6 +41,8 @@ STRIDE = 4
 """Every so many frames of a clip are used: neighbours are nearly the same."""
 SHARD = 6000
 """Samples made from one seed."""
+WATCHED = 0.05
+"""Share of the faces that nothing is learned from."""
 HELD = 4000
 FORGIVEN = 3
 """Stages fewer than the detector's: what it lets pass is rare, this is more of the same kind."""
@@ -48,6 +50,18 @@ TURNS = 60
 """How often the cascade goes over each place, at another angle and size each time."""
 WIDTHS = ((8, 1), (16, 2), (24, 1), (32, 2), (48, 1))
 """Channels and stride of the convolutions: 0.9 million multiplications, 27,000 weights."""
+
+
+def faces(path: Path, seed: int) -> tuple[Faces, Faces]:
+    """Those to learn from and those to watch; of a csv with splits only its Training rows.
+
+    Raises:
+        InputError: they can't be read, or none is for training.
+    """
+    ours = load(path).of_usage("Training")
+    if not len(ours):
+        raise InputError(f"{path}: has no row of the split Training")
+    return ours.split(WATCHED, seed)
 
 
 def places(folder: Path) -> list[Picture]:
@@ -182,7 +196,7 @@ def make_network(options: argparse.Namespace) -> None:
     import keras
 
     keras.utils.set_random_seed(options.seed)
-    learn, watch = load(options.faces).split(0.05, options.seed)
+    learn, watch = faces(options.faces, options.seed)
     scenery = places(options.places)
     print(f"{len(learn)} faces, {len(scenery)} pictures without any")
     alike = lookalikes(scenery, options.seed)

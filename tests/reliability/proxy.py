@@ -7,6 +7,8 @@ import threading
 import time
 from contextlib import suppress
 
+from broker import free_port
+
 CHUNK = 65_536
 
 
@@ -25,9 +27,7 @@ class Proxy:
         self.is_deaf = False
         self.delay_s = 0.0
         self.connections = 0
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
 
     def open(self) -> None:
         """Take connections."""

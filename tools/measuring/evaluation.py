@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeemo.errors import InputError
 from edgeemo.quant import Float
 from labelled import ferplus
 from labelled.dataset import Faces, canonical, truth_for
 from measuring.metrics import Figures, figures
 from measuring.predictor import Predictor
+from networks.refusal import LabelsError, PicturesError
 
 WARMUP, ROUNDS = 30, 300
 """Inferences before and during the measurement of latency."""
@@ -71,7 +71,7 @@ def evaluate(model: Predictor, faces: Faces) -> Evaluation:
     """Ask a model about every face and compare with the labels, and with the votes where there are any.
 
     Raises:
-        InputError: the model has none of the data's labels.
+        PicturesError: the model has none of the data's labels.
     """
     labels = tuple(canonical(label) for label in model.labels)
     answers = model.predict(faces.pictures)
@@ -83,7 +83,7 @@ def evaluate(model: Predictor, faces: Faces) -> Evaluation:
         undecided = int((truth == ferplus.NO_MAJORITY).sum())
         voted = _figures(answers, labels, ferplus.LABELS, truth, left_out, " (by votes)")
     if own is None and voted is None:
-        raise InputError(
+        raise PicturesError(
             f"{model.name} has none of the data's labels: {', '.join(labels)} against {', '.join(faces.names)}"
         )
     return Evaluation(model, own, voted, left_out, undecided, answers)
@@ -128,7 +128,7 @@ def compare(first: Evaluation, second: Evaluation, keys: Sequence[str]) -> Diffe
     """Agreement of two models on the faces `keys`.
 
     Raises:
-        InputError: they never answer with labels that both know.
+        LabelsError: they never answer with labels that both know.
     """
     known, others = (
         np.array([canonical(name) for name in e.model.labels]) for e in (first, second)
@@ -136,7 +136,7 @@ def compare(first: Evaluation, second: Evaluation, keys: Sequence[str]) -> Diffe
     ours, theirs = known[first.answers.argmax(1)], others[second.answers.argmax(1)]
     comparable = np.isin(ours, others) & np.isin(theirs, known)
     if not comparable.any():
-        raise InputError(
+        raise LabelsError(
             f"{first.model.name} and {second.model.name} give no answer that both know: "
             f"{', '.join(known)} against {', '.join(others)}"
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from edgeemo.quant import Float, Quantization
 from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
 from networks.description import are_probabilities, describe, picture_shape, refuse_unfit
+from networks.refusal import LabelsError, SourceModelError
 
 BATCH = 256
 
@@ -81,7 +83,9 @@ def load_predictor(path: Path, description: Description) -> Predictor:
     The sidecar beside it says how to feed it; where there is none, `description` does.
 
     Raises:
-        ModelError: the file can't be loaded, or its labels are neither in a sidecar nor given.
+        SourceModelError: the file or its sidecar can't be read, or they do not fit each other.
+        LabelsError: its labels are neither in a sidecar nor given, or not as many as its outputs.
+        ModelError: of the others in `networks.refusal`, the one that fits.
     """
     is_told = not has_sidecar(path)
     if path.suffix != ".tflite":
@@ -111,13 +115,23 @@ def has_sidecar(path: Path) -> bool:
         return True  # a damaged one, which reading it will say
 
 
+@contextmanager
+def _as_a_tool_says_it() -> Iterator[None]:
+    """What the daemon's own reader says against a model ends with the exit code that the tools have for it."""
+    try:
+        yield
+    except ModelError as error:
+        raise SourceModelError(str(error)) from error
+
+
 def _blue_first(predictor: Predictor) -> Predictor:
     """A network for pictures with blue first, given red first; of grey ones the same."""
     return replace(predictor, infer=lambda inputs: predictor.infer(inputs[..., ::-1]))
 
 
 def _bare_tflite(path: Path, description: Description) -> Predictor:
-    interpreter = load_interpreter(path, "auto", 1).interpreter
+    with _as_a_tool_says_it():
+        interpreter = load_interpreter(path, "auto", 1).interpreter
     feed, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     shape = picture_shape(tuple(feed["shape"]))
     refuse_unfit(shape)
@@ -144,7 +158,8 @@ def _noise(feed: dict[str, Any]) -> NDArray[Any]:
 
 
 def _classifier(path: Path, shown: Path) -> Predictor:
-    classifier = TFLiteClassifier(ModelConfig(path=path))
+    with _as_a_tool_says_it():
+        classifier = TFLiteClassifier(ModelConfig(path=path))
 
     def infer(inputs: Float) -> Float:
         return np.array([classifier.infer(one).values for one in inputs], np.float32)
@@ -159,7 +174,11 @@ def _keras(path: Path, description: Description) -> Predictor:
     # Of two models, weights are those of the one that has none.
     weights = description.weights if path.suffix == ".json" else None
     network = read_network(path, weights, description.backend)
-    sidecar = Sidecar.beside(path) if has_sidecar(path) else _told(path, description, network.shape)
+    if has_sidecar(path):
+        with _as_a_tool_says_it():
+            sidecar = Sidecar.beside(path)
+    else:
+        sidecar = _told(path, description, network.shape)
     _check_count(path, sidecar, network.outputs)
 
     def infer(inputs: Float) -> Float:
@@ -172,12 +191,12 @@ def _keras(path: Path, description: Description) -> Predictor:
 
 def _check_count(path: Path, sidecar: Sidecar, outputs: int) -> None:
     if len(sidecar.labels) != outputs:
-        raise ModelError(f"{path} has {outputs} outputs but {len(sidecar.labels)} labels")
+        raise LabelsError(f"{path} has {outputs} outputs but {len(sidecar.labels)} labels")
 
 
 def _told(path: Path, description: Description, shape: tuple[int, int, int]) -> Sidecar:
     if description.labels is None:
-        raise ModelError(
+        raise LabelsError(
             f"{path}: no sidecar of its own beside it; say its --labels, in order, and its --range"
         )
     return describe(

@@ -1,4 +1,4 @@
-"""What the converter refuses, one class and one exit code for each cause.
+"""What the tools refuse, one class and one exit code for each cause.
 
 Every message is one line: what is wrong, where, how to mend it. Pictures that can't be read are
 `edgeemo.errors.InputError` (4), a wrong command line is click's (2).
@@ -14,7 +14,7 @@ from edgeemo.errors import EdgeemoError, ModelError
 
 
 class SourceModelError(ModelError):
-    """The file to convert is missing, damaged, or no network that tools here can read."""
+    """A network's file is missing, damaged, or no network that tools here can read."""
 
     exit_code = 10
 
@@ -26,7 +26,7 @@ class UnsupportedLayerError(ModelError):
 
 
 class LabelsError(ModelError):
-    """The labels are more or fewer than the outputs, or not ones that a sidecar may hold."""
+    """The labels are missing, more or fewer than the outputs, or not ones that a sidecar may hold."""
 
     exit_code = 12
 
