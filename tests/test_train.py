@@ -298,6 +298,15 @@ def test_train_starts_from_a_finished_run(faces: Path, whole: Path, tmp_path: Pa
     assert Sidecar.beside(tmp_path / "emotion.keras").provenance["start"] == "network.keras"
 
 
+def test_train_favours_a_head(faces: Path, tmp_path: Path) -> None:
+    """Its loss counts in full, the other's a fifth."""
+    learn(order(faces, tmp_path, epochs=1, recipe="fer2013"), silent)
+    with (tmp_path / "log.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    expected = float(row["fer2013_loss"]) + 0.2 * float(row["emotion_loss"])
+    assert float(row["loss"]) == pytest.approx(expected, rel=1e-3)
+
+
 def test_train_starts_with_the_labels_that_it_shares(whole: Path, tmp_path: Path) -> None:
     """A head in another order, with another label, takes over what both know; the new label begins anew."""
     toyfaces.folders(tmp_path / "mine", 4, ("happy", "angry"))

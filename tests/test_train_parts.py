@@ -92,6 +92,12 @@ def test_recipe_of_a_network_that_has_learned_skips_the_smallest_pictures() -> N
     assert RECIPES["rgb"].with_head_start() == RECIPES["rgb"]
 
 
+def test_recipe_favours_a_head() -> None:
+    """Of the loss of the other head a fifth counts; a recipe that favours none counts both in full."""
+    assert RECIPES["fer2013"].loss_weights() == {"emotion": 0.2, "fer2013": 1.0}
+    assert RECIPES["edgeemo"].loss_weights() == {"emotion": 1.0, "fer2013": 1.0}
+
+
 @pytest.mark.parametrize(
     ("flags", "expected"),
     [
@@ -227,7 +233,10 @@ def test_checkpoint_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
 
 def test_plain_network_computes_the_same(tmp_path: Path) -> None:
     """The saved network has Keras' own layers in float32, one head with a softmax, and the same answers."""
-    fused = residual_network((8, 8), 1, {"a": 2, "b": 3}, widths=(4, 6), depths=(1, 1), fused=True)
+    fused = residual_network(
+        (8, 8), 1, {"a": 2, "b": 3},
+        widths=(4, 6), depths=(1, 2), stem=3, narrow=2, weighed=True, fused=True,
+    )  # fmt: skip
     assert any(isinstance(layer, FusedBatchNormalization) for layer in fused.layers)
     saved = tmp_path / "b.keras"
     one_head(plain(fused), "b").save(saved)
@@ -280,9 +289,10 @@ def test_recipes_build_what_they_say(name: str) -> None:
     assert shapes == dict.fromkeys(recipe.heads, (None, 4))
 
 
-def test_edgeemo_network_fits_into_a_megabyte() -> None:
+@pytest.mark.parametrize("name", ["edgeemo", "fer2013"])
+def test_network_that_ships_fits_into_a_megabyte(name: str) -> None:
     """Its int8 weights leave room for the rest of the file."""
-    recipe = RECIPES["edgeemo"]
+    recipe = RECIPES[name]
     assert recipe.build(recipe.size, 1, {"emotion": 7}).count_params() < 950_000
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-r"""Make both shipped models from FER2013 and FER+: train twice, choose the margin, quantise, measure.
+r"""Make both shipped models from FER2013 and FER+: train, choose the margin, quantise, measure.
 
 \b
 python tools/make_models.py --data fer2013.csv --ferplus fer2013new.csv --work runs/edgeemo --overwrite
@@ -7,8 +7,9 @@ python tools/make_models.py --data fer2013.csv --ferplus fer2013new.csv --work r
 
 A run that was killed goes on. Nothing is chosen by the test faces: margin and temperature come from
 faces of the Training split that were held back, PublicTest only measures. WORK/first gets a run from
-chance, WORK the run that goes on from it with it as its teacher, and the reports; WORK/int8 the
-models, which take their place in OUT together when both are done.
+chance, WORK the run that goes on from it with it as its teacher, which `emotion` comes from; WORK/fer2013
+one of a larger network that has both for teachers, which `fer2013` comes from; WORK/int8 the models,
+which take their place in OUT together when both are done.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class Plan:
     pythons: tuple[Path, ...] = ()
     overwrite: bool = False
 
+    def run(self, head: str) -> Path:
+        """The run that a model comes from."""
+        return self.work / head if head == "fer2013" else self.work
+
     def model(self, head: str) -> Path:
         """Where a model is made and measured before it takes its place in `out`."""
         return self.work / "int8" / f"{head}.tflite"
@@ -55,12 +60,10 @@ class Plan:
 @click.command(help=manual(__doc__))
 @click.option("--data", required=True, type=PATH, help="Kaggle's fer2013.csv.")
 @click.option("--ferplus", required=True, type=PATH, help="FER+'s csv, row by row with it.")
-@click.option("--work", required=True, type=PATH, help="Folder of the training run.")
+@click.option("--work", required=True, type=PATH, help="Folder of the training runs.")
 @click.option("--out", type=PATH, default=Path("models"), show_default=True)
 @click.option("--teacher", type=PATH, multiple=True, help="A finished run to learn from.")
-@click.option(
-    "--epochs", type=click.IntRange(1), help="Of each run, instead of the recipe's 90 and of 60."
-)
+@click.option("--epochs", type=click.IntRange(1), help="Of each run, instead of 90, 60 and 90.")
 @click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]))
 @click.option("--verify-python", "pythons", type=PATH, multiple=True, help="As convert.py has it.")
 @click.option("--overwrite", is_flag=True, help="Replace models that are in OUT.")
@@ -114,9 +117,16 @@ def make(plan: Plan) -> None:
         epochs=plan.epochs or SECOND_EPOCHS,
     )
     learn(second, click.echo)
+    larger = replace(
+        first,
+        recipe="fer2013",
+        out=plan.run("fer2013"),
+        teacher=(second.out, *second.teacher),
+    )
+    learn(larger, click.echo)
     margin = None
     for head in HEADS:
-        margin = _quantise(plan, head, margin)  # one trunk, one framing: the first head's
+        margin = _quantise(plan, head, margin)  # one framing: the first head's
     made = [path for head in HEADS for path in _files(plan, head)]
     write_together({plan.out / path.name: path.read_bytes() for path in made})
 
@@ -137,7 +147,7 @@ def _quantise(plan: Plan, head: str, margin: float | None) -> float:
 
 
 def _votes(plan: Plan, head: str) -> Path | None:
-    return plan.work / "held.csv" if head == "emotion" else None
+    return plan.run(head) / "held.csv" if head == "emotion" else None
 
 
 def _convert(plan: Plan, head: str, margin: float) -> None:
@@ -147,13 +157,13 @@ def _convert(plan: Plan, head: str, margin: float) -> None:
     from converting.value_range import Range
     from edgeemo.sidecar import Sidecar
 
-    source = plan.work / f"{head}.keras"
+    source = plan.run(head) / f"{head}.keras"
     trained = Sidecar.beside(source)
     order = Order(
         source=source,
         out=plan.model(head),
         labels=trained.labels,
-        data=plan.work / "held",
+        data=plan.run(head) / "held",
         ferplus=_votes(plan, head),
         data_name="held-out faces of FER2013's Training split",
         value_range=Range(*trained.value_range),
@@ -174,7 +184,7 @@ def _best_margin(plan: Plan, head: str) -> float:
     from margin import MARGINS, rate
 
     classifier = TFLiteClassifier(ModelConfig(path=plan.model(head)))
-    rated = rate(classifier, load(plan.work / "held", ferplus=_votes(plan, head)))
+    rated = rate(classifier, load(plan.run(head) / "held", ferplus=_votes(plan, head)))
     best = MARGINS[rated.shares.index(max(rated.shares))]
     click.echo(
         f"margin {best:+.2f}: {max(rated.shares):.2%} right of {rated.found} faces as detected"
@@ -186,12 +196,12 @@ def _measure(plan: Plan, head: str) -> None:
     from evaluate import run
 
     page = run(
-        (plan.work / f"{head}.keras", plan.model(head)),
+        (plan.run(head) / f"{head}.keras", plan.model(head)),
         data=plan.data,
         ferplus=plan.ferplus if head == "emotion" else None,
         usage=TEST,
         record=f"{'FER+ majority' if head == 'emotion' else 'FER2013'}, {TEST}",
-        report=plan.work / f"{head}.md",
+        report=plan.run(head) / f"{head}.md",
     )
     click.echo(page)
 
@@ -200,7 +210,7 @@ def _tell_training(plan: Plan, head: str) -> None:
     from converting.files import write_together
     from edgeemo.sidecar import Sidecar
 
-    trained = Sidecar.beside(plan.work / f"{head}.keras")
+    trained = Sidecar.beside(plan.run(head) / f"{head}.keras")
     shipped = Sidecar.beside(plan.model(head))
     provenance = {**shipped.provenance, "training": trained.provenance}
     text = shipped.model_copy(update={"provenance": provenance}).to_json()

@@ -31,7 +31,7 @@ from manual import manual
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 PATH = click.Path(path_type=Path)
-NAMES = ("edgeemo", "teacher", "folders", "six-class", "five-class", "rgb")
+NAMES = ("edgeemo", "fer2013", "teacher", "folders", "six-class", "five-class", "rgb")
 
 
 @click.command(help=manual(__doc__))

@@ -235,7 +235,7 @@ def _fingerprints(order: Order, train: Examples, held: Examples) -> dict[str, st
 def _compiled(recipe: Recipe) -> keras.Model:
     model = _built(recipe, (None, None) if recipe.growth else recipe.size)
     loss = {h: keras.losses.CategoricalCrossentropy(from_logits=True) for h in recipe.heads}
-    model.compile(recipe.optimizer(), loss)
+    model.compile(recipe.optimizer(), loss, loss_weights=recipe.loss_weights())
     return model
 
 
