@@ -85,8 +85,6 @@ def make(plan: Plan) -> None:
 
     from converting.files import refuse_existing, write_together
     from labelled.dataset import load
-    from learning.lesson import learn
-    from learning.trainer import Order
 
     if keras.backend.backend() != "tensorflow":
         raise InputError(
@@ -97,6 +95,19 @@ def make(plan: Plan) -> None:
         refuse_existing(plan.out / path.name for head in HEADS for path in _files(plan, head))
     # What measuring would say after the hours of training is said before.
     load(plan.data, ferplus=plan.ferplus, usage=TEST)
+    _train(plan)
+    margin = None
+    for head in HEADS:
+        margin = _quantise(plan, head, margin)  # one framing: the first head's
+    made = [path for head in HEADS for path in _files(plan, head)]
+    write_together({plan.out / path.name: path.read_bytes() for path in made})
+
+
+def _train(plan: Plan) -> None:
+    """Do every run, or what is left of it."""
+    from learning.lesson import learn
+    from learning.trainer import Order
+
     first = Order(
         recipe="edgeemo",
         data=plan.data,
@@ -124,11 +135,6 @@ def make(plan: Plan) -> None:
         teacher=(second.out, *second.teacher),
     )
     learn(larger, click.echo)
-    margin = None
-    for head in HEADS:
-        margin = _quantise(plan, head, margin)  # one framing: the first head's
-    made = [path for head in HEADS for path in _files(plan, head)]
-    write_together({plan.out / path.name: path.read_bytes() for path in made})
 
 
 def _files(plan: Plan, head: str) -> list[Path]:
