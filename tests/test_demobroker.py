@@ -57,6 +57,11 @@ def test_demo_broker_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> No
     assert raised.value.exit_code == 1
 
 
+def _hear_ctrl_c() -> None:
+    """A shell has what it runs in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_run_with_demo_can_be_watched_and_removed_at_its_own_broker(tmp_path: Path) -> None:
     """The printed `watch` shows an event until Ctrl-C, which is 130; `ha-remove` clears what is kept."""
     own = ("--set", "device=lab", "--set", f"state_dir={tmp_path}")
@@ -66,7 +71,7 @@ def test_run_with_demo_can_be_watched_and_removed_at_its_own_broker(tmp_path: Pa
         there = line.partition(" watch ")[2].split()
         with subprocess.Popen(
             [sys.executable, "-m", "edgeemo", "watch", *there, "--json"],
-            stdout=subprocess.PIPE, text=True, env=process.environment(),
+            stdout=subprocess.PIPE, text=True, env=process.environment(), preexec_fn=_hear_ctrl_c,
         ) as watching:  # fmt: skip
             assert watching.stdout is not None
             try:

@@ -20,9 +20,9 @@ from pathlib import Path
 PAGE_BYTES = 4096
 FORMATS = slice(18, 20)
 """Where the header says which format one has to know to write to the file, and to read it."""
-KNOWN_FORMATS = {1, 2}
-"""Without and with a log that is written ahead. To a file of a later one SQLite does not write, and says
-no more than of one that may not be written to."""
+LATEST_FORMAT = 2
+"""With a log that is written ahead. To a file of a later one SQLite does not write, and says no more
+than of one that may not be written to. A header of zeros it sees itself, or finds in the log."""
 SIZE_IN_PAGES = slice(28, 32)
 """Where the header holds the size of the file, a big-endian number of pages."""
 
@@ -77,7 +77,7 @@ def check_header(path: Path) -> None:
         return
     with path.open("rb") as file:
         formats = file.read(FORMATS.stop)[FORMATS]
-    if not KNOWN_FORMATS.issuperset(formats):
+    if any(number > LATEST_FORMAT for number in formats):
         raise DamagedError(f"its header names formats that there are not: {tuple(formats)}")
 
 
