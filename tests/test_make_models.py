@@ -29,6 +29,7 @@ def unpack(split: str, usage: str, count: int) -> list[tuple[list[object], list[
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # three trainings, on whatever machine
 def test_make_trains_converts_and_measures_both(tmp_path: Path) -> None:
     """After one epoch on few faces: two models that load, with their margin, accuracy and origin noted."""
     rows = unpack("training", "Training", 6000) + unpack("publictest", "PublicTest", 100)
