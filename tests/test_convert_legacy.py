@@ -13,21 +13,21 @@ import pytest
 import facedata
 from facedata import LABELS
 
-keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
-import convert  # noqa: E402 - a tool
-import oldkeras  # noqa: E402 - imports h5py
-from edgeemo.classifier import TFLiteClassifier  # noqa: E402
-from edgeemo.config import ModelConfig  # noqa: E402
-from labelled.dataset import load  # noqa: E402
+import convert
+import oldkeras
+from edgeemo.classifier import TFLiteClassifier
+from edgeemo.config import ModelConfig
+from labelled.dataset import load
 
 SIDE = 64
 
 
-def xception(side: int) -> Any:
+def xception(keras2: Any, side: int) -> Any:
     """The public style: separable convolutions, batch norm, strided residuals, global average."""
-    layers = keras.layers
-    entry = keras.Input((side, side, 1))
+    layers = keras2.layers
+    entry = keras2.Input((side, side, 1))
     x = layers.Conv2D(4, 3, strides=2, use_bias=False)(entry)
     x = layers.Activation("relu")(layers.BatchNormalization(momentum=0.5)(x))
     for width in (8, 12):
@@ -41,7 +41,7 @@ def xception(side: int) -> Any:
         x = layers.Add()([x, short])
     x = layers.Conv2D(len(LABELS), 3, padding="same")(x)
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(entry, layers.Activation("softmax")(x))
+    return keras2.Model(entry, layers.Activation("softmax")(x))
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,12 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(faces: Path) -> Any:
-    """An `xception` that learned the three labels from pixels in -1..1."""
-    keras.utils.set_random_seed(0)
+    """An `xception` of Keras 2 that learned the three labels from pixels in -1..1."""
+    keras2 = pytest.importorskip("tf_keras", reason="Keras 2 itself: pip install edgeemo[keras2]")
+    keras2.utils.set_random_seed(0)
     data = load(faces)
     pixels = data.stack((SIDE, SIDE), 1).astype(np.float32) / 127.5 - 1
-    model = xception(SIDE)
+    model = xception(keras2, SIDE)
     model.compile("adam", "sparse_categorical_crossentropy")
     model.optimizer.learning_rate = 0.01
     model.fit(pixels, data.labels, batch_size=30, epochs=6, verbose=0)
@@ -68,7 +69,8 @@ def test_convert_carries_over_a_public_style_model(
     tmp_path: Path, faces: Path, trained: Any
 ) -> None:
     """A 64x64 .hdf5 of Keras 2 for -1..1: the range is found, int8 answers as float does."""
-    path = oldkeras.write_keras2(tmp_path / "mini.hdf5", *oldkeras.keras2_of(trained))
+    path = tmp_path / "mini.hdf5"
+    trained.save(path)
     options = ["--labels", ",".join(LABELS), "--data", str(faces), "--out", str(tmp_path / "mini")]
     result = click.testing.CliRunner().invoke(convert.main, [str(path), *options])
     assert result.exit_code == 0, result.output

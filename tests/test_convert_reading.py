@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
-import oldkeras  # noqa: E402 - imports h5py
-from networks.reading import read_network  # noqa: E402 - imports TensorFlow
-from networks.refusal import SourceModelError  # noqa: E402
-from oldkeras import Array, batch_norm, max_pool, relu, softmax  # noqa: E402
+import keras
+
+import oldkeras
+from networks.reading import read_network
+from networks.refusal import SourceModelError
+from oldkeras import Array, batch_norm, max_pool, relu, softmax
 
 SIDE = 16
 EPSILON = 1e-3
@@ -476,6 +478,62 @@ def test_read_network_refuses_a_backend_for_files_of_today(tmp_path: Path, name:
         model.save(path) if path.suffix else model.export(path, verbose=False)
     with pytest.raises(SourceModelError, match=r"Keras 1 (or|and) 2.*: leave it out"):
         read_network(path, weights, "theano")
+
+
+def test_read_network_reads_arithmetic_of_keras3(tmp_path: Path) -> None:
+    """Pictures brought into the range inside the network, and functions of keras.ops in its graph."""
+    entry = keras.Input((12, 12, 3))
+    x = keras.applications.mobilenet_v2.preprocess_input(entry)
+    x = keras.ops.relu(keras.layers.Conv2D(3, 3, padding="same")(x) + x)
+    model = shaken(keras.Model(entry, keras.layers.Dense(3)(keras.ops.mean(x, (1, 2)))))
+    model.save(tmp_path / "m.keras")
+    assert_reads_as(read_network(tmp_path / "m.keras"), model)
+
+
+def standardising_network(dtype: str = "float32", data_format: str = "channels_last") -> Any:
+    """A network that subtracts the mean of its training pictures, and divides by their deviation."""
+    first = data_format == "channels_first"
+    shape = (3, 12, 10) if first else (12, 10, 3)
+    norm = keras.layers.Normalization(axis=1 if first else -1, dtype=dtype)
+    norm.adapt(3 + 5 * pictures(20, *shape))
+    inner = keras.Sequential([keras.Input(shape), norm])
+    entry = keras.Input(shape)
+    x = (norm if first else inner)(entry)
+    x = keras.layers.GlobalAveragePooling2D(data_format=data_format, dtype=dtype)(x)
+    return keras.Model(entry, keras.layers.Dense(3, dtype=dtype)(x))
+
+
+@pytest.mark.parametrize("kind", [".keras", ".h5"])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_read_network_computes_with_what_normalization_learned(
+    tmp_path: Path, kind: str, data_format: str
+) -> None:
+    """Keras computes with copies of its mean and variance, which setting those does not renew."""
+    model = standardising_network(data_format=data_format)
+    model.save(tmp_path / f"m{kind}")
+    network = read_network(tmp_path / f"m{kind}")
+    assert_reads_as(network, model, first=data_format == "channels_first")
+
+
+def test_read_network_keeps_what_normalization_learned_in_half(tmp_path: Path) -> None:
+    """The copy that computes in float32 has mean and variance too."""
+    model, twin = standardising_network("mixed_float16"), standardising_network()
+    twin.set_weights(model.get_weights())
+    model.save(tmp_path / "m.keras")
+    assert_reads_as(read_network(tmp_path / "m.keras"), twin)
+
+
+def test_read_network_gives_the_cause_that_keras_gives(tmp_path: Path) -> None:
+    """Not the configuration of the whole network, which Keras says first."""
+    model = residual_network()
+    root = json.loads(model.to_json())
+    root["config"]["layers"][1]["config"]["dilation"] = 2
+    (tmp_path / "m.json").write_text(json.dumps(root))
+    model.save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(SourceModelError) as told:
+        read_network(tmp_path / "m.json", tmp_path / "m.weights.h5")
+    said = "Unrecognized keyword arguments passed to Conv2D: {'dilation': 2}"
+    assert str(told.value) == f"can't read {tmp_path / 'm.json'}: {said}"
 
 
 def flattened_network() -> Any:

@@ -221,8 +221,38 @@ def test_load_refuses_votes_for_other_pictures(tmp_path: Path) -> None:
     """Votes of which none fits are the wrong file, not a detail."""
     root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
     table = toyfaces.votes(tmp_path / "votes.csv", [("other/1.png", {"fear": 3})])
-    with pytest.raises(InputError, match=r"names none of the pictures \(such as happy/0.png\)"):
+    with pytest.raises(InputError, match=r"for none of the pictures \(such as happy/0.png\)$"):
         load(root, ferplus=table)
+
+
+@pytest.mark.parametrize("written", ["happy\\0.png", "./happy/0.png", ".\\happy\\0.png"])
+def test_load_matches_votes_by_paths_of_other_systems(tmp_path: Path, written: str) -> None:
+    """A csv from Windows has backslashes, one made by `find` a dot in front."""
+    root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
+    table = toyfaces.votes(tmp_path / "votes.csv", [(written, {"happiness": 9})])
+    faces = load(root, ferplus=table)
+    assert faces.votes is not None
+    assert faces.votes.tolist() == [[0, 9, 0, 0, 0, 0, 0, 0, 0, 0]]
+
+
+def test_load_takes_votes_as_pandas_writes_them(tmp_path: Path) -> None:
+    """A column that ever had a gap in it is one of floats."""
+    root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
+    row = ",".join("9.0" if column == "happiness" else "0.0" for column in COLUMNS)
+    (tmp_path / "votes.csv").write_text(f"path,{','.join(COLUMNS)}\nhappy/0.png,{row}\n")
+    faces = load(root, ferplus=tmp_path / "votes.csv")
+    assert faces.votes is not None
+    assert faces.votes.tolist() == [[0, 9, 0, 0, 0, 0, 0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("vote", ["", "x", "0.5", "-1", "nan", "inf", "1e300"])
+def test_load_says_what_is_wrong_with_all_votes(tmp_path: Path, vote: str) -> None:
+    """The end names the first fault: it is not that the pictures are others."""
+    root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
+    row = ",".join([vote] * len(COLUMNS))
+    (tmp_path / "votes.csv").write_text(f"path,{','.join(COLUMNS)}\nhappy/0.png,{row}\n")
+    with pytest.raises(InputError, match=r"; row 0: votes must be whole numbers, 0 or more$"):
+        load(root, ferplus=tmp_path / "votes.csv")
 
 
 def test_relabel_merges_and_reorders(tmp_path: Path) -> None:

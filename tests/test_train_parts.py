@@ -7,10 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
+
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+
+import keras
 
 import train
 from backends import needs_torch, on_torch
@@ -18,11 +21,12 @@ from learning import articles
 from learning.augment import Augmentation
 from learning.batches import Batches, Drill, Targets, one_hot
 from learning.checkpoint import Checkpoint
-from learning.network import FusedBatchNormalization, one_head, plain, residual_network
-from learning.patience import Patience
+from learning.network import one_head, plain, residual_network
+from learning.patience import Patience, Watch
 from learning.precision import fastest
 from learning.recipes import RECIPES
-from learning.training import Average, cosine
+from learning.training import Average, Log, cosine
+from networks.fused import FusedBatchNormalization
 
 GROWING = 9
 """The epoch with smaller pictures."""
@@ -207,6 +211,21 @@ def test_average_of_no_decay_is_the_weights() -> None:
     assert all(map(np.array_equal, average.weights, network.get_weights()))
 
 
+def test_watch_keeps_the_weights_of_the_best_epoch(tmp_path: Path) -> None:
+    """Losses that rise after the second epoch: its weights are kept, not the last one's."""
+    average = Average(0.0)
+    log = Log(tmp_path / "log.csv", average, PICTURES.astype(np.float32), {})
+    watch = Watch(Patience(), log, tmp_path / "best.npz")
+    watch.set_model(tiny())
+    watch.on_train_begin()
+    for epoch, loss in enumerate((2.0, 1.0, 1.5, 1.2)):
+        average.weights = [np.full(3, epoch)]
+        log.rows.append({"held_loss": str(loss)})
+        watch.on_epoch_end(epoch)
+    (kept,) = watch.weights()
+    assert kept.tolist() == [1, 1, 1]
+
+
 def test_checkpoint_brings_everything_back(tmp_path: Path) -> None:
     """Weights, optimizer and average after restoring are those that were saved, and training goes on the same."""
     first, average = tiny(), Average(0.9)
@@ -310,7 +329,7 @@ def test_train_refuses_a_seed_that_is_none(tmp_path: Path) -> None:
 
 def test_plots_are_pictures(tmp_path: Path) -> None:
     """Curves and a confusion matrix come out as PNGs with something drawn."""
-    from learning import plots
+    from measuring import plots
 
     log = tmp_path / "log.csv"
     log.write_text("epoch,loss,held_loss,held_emotion\n1,2.0,2.1,0.3\n2,1.0,1.5,0.5\n")

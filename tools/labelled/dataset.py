@@ -7,7 +7,7 @@ Faults of the data (an unreadable picture, a bad row, an empty class) are collec
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,8 @@ __all__ = ["FER2013", "Faces", "canonical", "load", "relabel", "truth_for", "wit
 
 LONGEST_FIELD = 2**31 - 1
 """Characters of a csv's field; the default is too short for the pixels of a 192x192 picture."""
+MOST_VOTES = 2**31
+"""More are no votes, and no int64 either before long."""
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"}
 
 
@@ -200,21 +202,41 @@ def _with_votes(faces: Faces, path: Path, splits: list[str] | None) -> Faces:
     rows = list(_rows(path, COLUMNS))
     if splits is not None and not (rows and "path" in rows[0]):
         _refuse_other_rows(path, [_split_of(row) for row in rows], splits)
+    known = frozenset(faces.keys)
     by_key: dict[str, list[int]] = {}
-    problems = list(faces.problems)
+    faults: list[str] = []
     for number, row in enumerate(rows):
-        key = (row.get("path") or str(number)).strip()
-        try:
-            by_key[key] = [int(row[c]) for c in COLUMNS]
-        except (TypeError, ValueError):
-            problems.append(f"{path}: row {number}: votes must be whole numbers")
-    nothing = [0] * len(COLUMNS)
-    if without := sum(key not in by_key for key in faces.keys):
-        problems.append(f"{path}: no votes for {without} of {len(faces)} pictures")
+        given = _votes_of(row)
+        if given is None:
+            faults.append(f"row {number}: votes must be whole numbers, 0 or more")
+        else:
+            by_key[_key_of(row, number, known)] = given
+    without = sum(key not in by_key for key in faces.keys)
     if faces.keys and without == len(faces):
-        raise InputError(f"{path}: names none of the pictures (such as {faces.keys[0]})")
+        said = f"has votes for none of the pictures (such as {faces.keys[0]})"
+        raise InputError(f"{path}: " + "; ".join((said, *faults[:1])))
+    if without:
+        faults.append(f"no votes for {without} of {len(faces)} pictures")
+    nothing = [0] * len(COLUMNS)
     votes = np.array([by_key.get(key, nothing) for key in faces.keys], np.int64)
-    return replace(faces, votes=votes.reshape(-1, len(COLUMNS)), problems=tuple(problems))
+    problems = (*faces.problems, *(f"{path}: {fault}" for fault in faults))
+    return replace(faces, votes=votes.reshape(-1, len(COLUMNS)), problems=problems)
+
+
+def _votes_of(row: dict[str, str]) -> list[int] | None:
+    """A row's votes, which pandas writes as 9.0; None where one is no number of votes."""
+    try:
+        votes = [float(row[column]) for column in COLUMNS]
+    except (TypeError, ValueError):
+        return None
+    are_counts = all(0 <= vote < MOST_VOTES and vote.is_integer() for vote in votes)
+    return [int(vote) for vote in votes] if are_counts else None
+
+
+def _key_of(row: dict[str, str], number: int, known: Set[str]) -> str:
+    """The key of a row's picture: the path as it is written, or what Windows or `find` meant by it."""
+    key = (row.get("path") or str(number)).strip()
+    return key if key in known else key.replace("\\", "/").removeprefix("./")
 
 
 def _refuse_other_rows(path: Path, theirs: Sequence[str], ours: Sequence[str]) -> None:

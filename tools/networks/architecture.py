@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from networks import keras1
-from networks.nesting import recount
+from networks import keras1, keras2
+from networks.nesting import recount, unlisted
 from networks.precision import float32_config
 from networks.refusal import SourceModelError, UnsupportedLayerError
 
 Config = dict[str, Any]
 Shape = list[int | None]
+Translation = Callable[[Config], Config]
+"""What makes a layer's configuration one of today."""
 MODELS = frozenset({"Sequential", "Functional", "Model"})
-RENAMED = {
-    "BatchNormalizationV1": "BatchNormalization",
-    "BatchNormalizationV2": "BatchNormalization",
-}
+OPERATIONS = "keras.src.ops."
+"""Where Keras 3 has what arithmetic becomes in a model's graph, as `inputs / 255.0` does."""
 # Only training needs these, and old spellings of them do not load.
 TRAINING_ONLY = ("_initializer", "_regularizer", "_constraint")
 
@@ -35,8 +35,10 @@ class Architecture:
     keras1: bool
 
     @classmethod
-    def parse(cls, text: str, where: str) -> Architecture:
+    def parse(cls, text: str, where: str, version: str | None = None) -> Architecture:
         """Read the JSON of `Model.to_json()`; `where` names the file in messages.
+
+        `version` is that of the Keras that wrote it, where it stands beside the text.
 
         Raises:
             SourceModelError: it is no architecture.
@@ -51,8 +53,10 @@ class Architecture:
             layers = list(_layers(config))
         except (ValueError, KeyError, TypeError) as error:
             raise SourceModelError(f"{where}: not the architecture of a Keras model") from error
+        version = root.get("keras_version") or version
         old = keras1.is_keras1(layers)
-        return cls(_fit(config, old), root.get("keras_version"), root.get("backend"), old)
+        fitting = _fit(config, _translation(old, keras2.is_older(version, root)))
+        return cls(fitting, version, root.get("backend"), old)
 
     def build(self) -> Any:
         """The Keras model, its weights not loaded."""
@@ -76,27 +80,28 @@ def _layers(model: Config) -> Iterator[Config]:
             yield from _layers(layer)
 
 
-def _fit(model: Config, old: bool) -> Config:
-    body = _body(model)
-    layers = [_fit_layer(layer, old) for layer in body["layers"]]
-    sequential = model["class_name"] == "Sequential"
-    layers = _with_input(layers) if sequential else recount(layers, MODELS)
-    return {**model, "config": {**body, "layers": layers}}
+def _translation(is_keras1: bool, is_older: bool) -> Translation:
+    if is_keras1:
+        return lambda layer: keras2.layer_of_today(keras1.layer_of_today(layer))
+    return keras2.layer_of_today if is_older else lambda layer: layer
 
 
-def _fit_layer(layer: Config, old: bool) -> Config:
+def _fit(model: Config, translate: Translation) -> Config:
+    model, body = keras2.without_origin(model), _body(model)
+    layers = [_fit_layer(layer, translate) for layer in body["layers"]]
+    if model["class_name"] == "Sequential":
+        return {**model, "config": {**body, "layers": _with_input(layers)}}
+    ends = {"layers": recount(layers, MODELS), "output_layers": unlisted(body["output_layers"])}
+    return {**model, "config": {**body, **ends}}
+
+
+def _fit_layer(layer: Config, translate: Translation) -> Config:
     if layer["class_name"] in MODELS:
-        return _fit(layer, old)
-    if old:
-        layer = keras1.layer_of_today(layer)
-    named = str(layer["class_name"])
-    kind = RENAMED.get(named, named)
-    refuse_unknown(kind, layer)
+        return _fit(layer, translate)
+    layer = translate(layer)
+    refuse_unknown(layer["class_name"], layer)
     config = {k: v for k, v in layer["config"].items() if not k.endswith(TRAINING_ONLY)}
-    if kind == "DepthwiseConv2D":
-        # Written by some versions of Keras 2, always 1, and refused by Keras 3.
-        config.pop("groups", None)
-    return {**layer, "class_name": kind, "config": config}
+    return {**layer, "config": config}
 
 
 def refuse_unknown(kind: str, layer: Config) -> None:
@@ -108,8 +113,12 @@ def refuse_unknown(kind: str, layer: Config) -> None:
             f"layer {name} is a Lambda: its Python code is not run from a file; rebuild the model "
             "with a layer of Keras in its place"
         )
-    registered = keras.saving.get_registered_object(layer.get("registered_name") or "")
-    if not (registered or hasattr(keras.layers, kind)):
+    known = (
+        hasattr(keras.layers, kind)
+        or str(layer.get("module")).startswith(OPERATIONS)
+        or keras.saving.get_registered_object(layer.get("registered_name") or "")
+    )
+    if not known:
         raise UnsupportedLayerError(
             f"layer {name} is a {kind}, which Keras {keras.__version__} lacks"
         )

@@ -120,7 +120,13 @@ def _rearrange(layer: Any, config: dict[str, Any]) -> None:
         )
     if config.get("data_format") == "channels_first":
         config["data_format"] = "channels_last"
-    if isinstance(config.get("axis"), int):
-        config["axis"] = AXES[config["axis"] % PICTURE_RANK]
-    if config.get("shared_axes"):
-        config["shared_axes"] = [AXES[axis] for axis in config["shared_axes"]]
+    for key in ("axis", "shared_axes"):
+        if config.get(key):
+            config[key] = _moved(config[key])
+
+
+def _moved(axes: Any) -> Any:
+    """An axis of channels first, or several, where they are in channels last."""
+    if isinstance(axes, int):
+        return AXES[axes % PICTURE_RANK]
+    return [AXES[axis % PICTURE_RANK] for axis in axes]

@@ -1,7 +1,8 @@
-"""Models of Keras 1 and 2: an .h5 with everything, or an architecture .json with a weights .h5."""
+"""Models of Keras 1 and 2: an .h5 or .keras with everything, or an architecture .json with a weights .h5."""
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -31,7 +32,8 @@ def read_h5(path: Path, backend: str | None = None) -> ReadModel:
             raise SourceModelError(
                 f"{path} holds weights without the architecture: give its .json as SOURCE and this as --weights"
             )
-        architecture = Architecture.parse(_text(text), str(path))
+        version = _text(file.attrs.get("keras_version", ""))
+        architecture = Architecture.parse(_text(text), str(path), version)
         return _assemble(architecture, WeightFile.read(file), backend)
 
 
@@ -45,6 +47,18 @@ def read_json(path: Path, weights: Path, backend: str | None = None) -> ReadMode
         raise SourceModelError(
             f"{weights} is of Keras 3, and --backend is for files of Keras 1 and 2: leave it out"
         )
+    return _loaded(architecture, weights)
+
+
+def read_zip(path: Path, version: str) -> ReadModel:
+    """A whole model from a .keras file of this version of Keras 2; otherwise as `read_h5`."""
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read("config.json").decode()
+    return _loaded(Architecture.parse(text, str(path), version), path)
+
+
+def _loaded(architecture: Architecture, weights: Path) -> ReadModel:
+    """With weights that Keras 3 can find its way in: they lie by the place of each layer in the model."""
     model = architecture.build()
     model.load_weights(weights)
     return arranged(model)

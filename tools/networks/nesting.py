@@ -1,7 +1,7 @@
-"""Models used as layers of models, as transfer learning leaves them: how Keras 2 counted their calls.
+"""Models used as layers of models, as transfer learning leaves them: how Keras 2 wrote them down.
 
 Keras 2 took the graph that a nested model was made with for its call number 0, so that its first
-use has number 1; Keras 3 counts from 0.
+use has number 1; Keras 3 counts from 0. And Keras 2 listed a model's outputs even where there is one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ def recount(layers: list[Config], nested: frozenset[str]) -> list[Config]:
         used[name] = min(call, used.get(name, call))
     from_one = {name for name in names if used.get(name, 0) > 0}
     return [_recounted(layer, from_one) for layer in layers]
+
+
+def unlisted(outputs: Any) -> Any:
+    """The outputs of a functional model; the only one of a list alone, or Keras 3's model answers with a list."""
+    return outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs
 
 
 def _references(layer: Config) -> Iterator[Reference]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from networks.weights import put_into_use
+
 HALF = "float16"
 """How the names of all such precisions end: float16, bfloat16, mixed_float16, mixed_bfloat16."""
 
@@ -28,6 +30,7 @@ def in_float32(model: Any) -> Any:
         return model
     copy = type(model).from_config(fitting)
     copy.set_weights(model.get_weights())
+    put_into_use(copy)
     return copy
 
 

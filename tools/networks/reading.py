@@ -11,11 +11,11 @@ import keras
 import tensorflow as tf
 
 from edgeemo.errors import EdgeemoError
-from learning import network  # noqa: F401 - registers the layers of our own networks
-from networks import legacy, savedmodel
+from networks import fused, legacy, savedmodel  # noqa: F401 - `fused` is registered by being imported
 from networks.architecture import refuse_unknown
 from networks.channels import arranged
 from networks.floatnetwork import FloatNetwork, of_keras
+from networks.keras2 import is_older
 from networks.precision import in_float32
 from networks.refusal import SourceModelError
 
@@ -23,6 +23,8 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP_SIGNATURE = b"PK"
 KINDS = ".keras, .h5 or .hdf5, .json with --weights, or the folder of a SavedModel"
 REASON_LENGTH = 200
+CAUSE = "Exception encountered:"
+"""What Keras writes before the cause of an error, and after all the configuration that it concerns."""
 # What Keras, h5py and TensorFlow raise for files that are cut off, altered or of another kind.
 DAMAGE = (
     OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError,
@@ -51,8 +53,13 @@ def read_network(
     except EdgeemoError:
         raise
     except DAMAGE as error:
-        reason = " ".join(str(error).split())[:REASON_LENGTH]
-        raise SourceModelError(f"can't read {source}: {reason}") from error
+        raise SourceModelError(f"can't read {source}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The cause of an error, in one line."""
+    cause = str(error).rpartition(CAUSE)[2]
+    return " ".join(cause.split())[:REASON_LENGTH]
 
 
 def _read(source: Path, weights: Path | None, backend: str | None) -> FloatNetwork:
@@ -66,7 +73,7 @@ def _read(source: Path, weights: Path | None, backend: str | None) -> FloatNetwo
         return of_keras(*legacy.read_h5(source, backend))
     if signature.startswith(ZIP_SIGNATURE):
         _refuse_unused(source, weights, backend)
-        return _read_keras3(source)
+        return _read_zip(source)
     if source.suffix != ".json":
         raise SourceModelError(f"{source}: not a model file; allowed: {KINDS}")
     if weights is None:
@@ -87,16 +94,15 @@ def _refuse_unused(source: Path, weights: Path | None, backend: str | None = Non
         )
 
 
-def _read_keras3(path: Path) -> FloatNetwork:
-    _refuse_unknown_layers(path)
-    return of_keras(*arranged(in_float32(keras.models.load_model(path, compile=False))))
-
-
-def _refuse_unknown_layers(path: Path) -> None:
+def _read_zip(path: Path) -> FloatNetwork:
     with zipfile.ZipFile(path) as archive:
         root = json.loads(archive.read("config.json"))
+        version = json.loads(archive.read("metadata.json"))["keras_version"]
+    if is_older(version, root):
+        return of_keras(*legacy.read_zip(path, version))
     for layer in _layers(root):
         refuse_unknown(layer["class_name"], layer)
+    return of_keras(*arranged(in_float32(keras.models.load_model(path, compile=False))))
 
 
 def _layers(model: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from networks.weights import put_into_use
+
 Exchange = Callable[[Any], Any]
 
 
@@ -28,6 +30,7 @@ def rebuild(model: Any, exchange: Exchange, inputs: Any = None) -> Any:
     copy = keras.models.clone_model(model, input_tensors=inputs, clone_function=clone)
     for new, weights in made.values():
         new.set_weights(weights)
+    put_into_use(copy)
     return copy
 
 

@@ -1,4 +1,4 @@
-"""Weights from the .h5 files of Keras 1 and 2, put into a Keras 3 model layer by layer."""
+"""Weights put into a Keras 3 model, layer by layer, from the .h5 files of Keras 1 and 2."""
 
 from __future__ import annotations
 
@@ -57,6 +57,14 @@ class WeightFile:
         for layer, (name, arrays) in zip(targets, self.layers, strict=True):
             fitting = keras1.kernels_of_today(arrays, layer) if keras1_layout else arrays
             _assign(layer, name, fitting)
+        put_into_use(model)
+
+
+def put_into_use(model: Any) -> None:
+    """Have every layer in a model take up the weights that it was given: a Normalization computes with copies."""
+    for layer in model._flatten_layers():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def _assign(layer: Any, name: str, arrays: Sequence[NDArray[Any]]) -> None:
