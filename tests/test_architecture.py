@@ -15,7 +15,7 @@ FLOORS = (
     # 0: values and errors
     {"types", "errors"},
     # 1: settings, and what daemon and tools share
-    {"address", "backoff", "quant"},
+    {"address", "backoff", "filename", "quant"},
     {"config", "sidecar"},
     {"configfile", "preprocess"},
     # 2: decisions, pure
@@ -30,6 +30,7 @@ FLOORS = (
             "systemd",
             "thermal",
             "pause",
+            "claim",
             "eventlog",
             "salvage",
             "mailbox",
@@ -56,6 +57,9 @@ FLOORS = (
 
 ROOMS = {"delivery", "sight"}
 """Subpackages that hold units of several floors; the others are units themselves."""
+
+TOOL_FLOORS = ({"labelled"}, {"networks"}, {"measuring"}, {"learning", "converting"})
+"""The rooms of the desktop tools, the lowest first; the scripts beside them import from all."""
 
 PURE = FLOORS[4] | FLOORS[5] | FLOORS[6]
 OUTSIDE_WORLD = {"cv2", "socket", "threading", "sqlite3", "paho", "time", "random", "asyncio"}
@@ -130,3 +134,15 @@ def test_package_never_imports_the_tools() -> None:
         if name.split(".")[0] in tools
     }
     assert not offenders
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tools").glob("*/*.py")), ids=lambda p: f"{p.parent.name}/{p.name}"
+)
+def test_tool_room_imports_only_from_rooms_below(path: Path) -> None:
+    """A room of the tools imports from itself and from floors below, never a script."""
+    own = path.parent.name
+    below = next(i for i, rooms in enumerate(TOOL_FLOORS) if own in rooms)
+    allowed = {own}.union(*TOOL_FLOORS[:below])
+    ours = {p.stem for p in (ROOT / "tools").iterdir()}
+    assert {name.split(".")[0] for name in imports(path)} & ours <= allowed

@@ -1,5 +1,5 @@
 #!/bin/bash
-# tools/make_env.sh .venv tools,dev,demo            the environment that every make target uses
+# tools/make_env.sh .venv tools,keras2,dev,demo     the environment that every make target uses
 # tools/make_env.sh .venv-tflite tflite-runtime,... a second one, with tflite-runtime alone
 #
 # Builds a virtual environment with this checkout, editable, and the named extras in it.

@@ -17,7 +17,6 @@ from edgeemo.errors import InputError
 from edgeemo.preprocess import normalize
 from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
-from learning import plots
 from learning.batches import Batches, Drill, Float
 from learning.checkpoint import FILE, Checkpoint
 from learning.material import Examples
@@ -27,6 +26,7 @@ from learning.recipes import Recipe
 from learning.start import begin_with
 from learning.teacher import taught
 from learning.training import Average, Log, Rate, Schedule, predict
+from measuring import plots
 from measuring.metrics import best_temperature, calibration_error, figures, tempered
 from networks import description
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from learning import plots
+from measuring import plots
 from measuring.evaluation import Difference, Evaluation
 from measuring.metrics import Figures
 
