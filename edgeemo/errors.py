@@ -45,6 +45,13 @@ class InputError(EdgeemoError):
     exit_code = 4
 
 
+class InUseError(EdgeemoError):
+    """Another daemon works in the same state directory."""
+
+    # Not the configuration's 2: a killed one may hang in a driver for a while, and systemd is to go on trying.
+    exit_code = 1
+
+
 class SourceError(EdgeemoError, OSError):
     """A camera or stream can't be opened or was lost; the daemon retries."""
 

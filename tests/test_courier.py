@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edgeemo.config import OutboxConfig
-from edgeemo.delivery.courier import COMMIT_S, DISK_RETRY_S, PATIENCE_S, REFUSAL_PAUSE_S, Courier
+from edgeemo.delivery.courier import (
+    COMMIT_S,
+    DISK_RETRY_S,
+    PATIENCE_S,
+    READ_AHEAD,
+    REFUSAL_PAUSE_S,
+    Courier,
+)
 from edgeemo.delivery.messages import retained
 from edgeemo.delivery.outbox import Outbox
 from edgeemo.delivery.standing import Standing
@@ -241,6 +249,66 @@ def test_courier_goes_on_in_memory_when_the_disk_fails(
     ]
 
 
+def test_courier_keeps_nothing_too_long_when_the_disk_fails(tmp_path: Path) -> None:
+    """What has waited in memory for longer than allowed is dropped and counted."""
+    (tmp_path / "file").write_text("no folder")
+    desk = Desk(tmp_path / "file", max_age_s=60)
+    desk.take(5)
+    desk.step(50.0)
+    desk.take(1)
+    desk.step(20.0)
+    link = desk.up()
+    desk.step()
+    assert (link.payloads(), desk.courier.dropped) == (["6"], 5)
+
+
+def test_courier_tells_the_disk_for_how_long_an_event_has_waited(tmp_path: Path) -> None:
+    """Refused at first: in the outbox its age is counted from when it happened."""
+    (tmp_path / "state").write_text("no folder")
+    desk = Desk(tmp_path / "state", max_age_s=60)
+    desk.take(1)
+    desk.step(50.0)
+    (tmp_path / "state").unlink()
+    desk.take(1)
+    desk.step(DISK_RETRY_S + 5.0)
+    assert (desk.stored(), desk.courier.dropped) == (["2"], 1)
+
+
+def test_courier_sends_all_that_a_small_outbox_keeps_for_a_slow_broker(tmp_path: Path) -> None:
+    """What gave way while it was under way hides nothing that came later, and waits no more."""
+    desk = Desk(tmp_path, max_events=10)
+    link = desk.up(window=20)
+    for _ in range(3):
+        desk.take(10)
+        desk.step()
+        desk.step(PATIENCE_S)
+    desk.take(1)
+    for number in range(1, 32):
+        desk.acknowledge(number)
+        desk.step()
+    assert link.payloads() == [str(n) for n in range(1, 32)]
+    assert desk.courier.queued == 0
+
+
+def test_courier_finds_what_lies_behind_much_that_could_not_be_removed(tmp_path: Path) -> None:
+    """A full disk lets nothing be removed: on the next connection what waits comes all the same."""
+    desk = Desk(tmp_path)
+    desk.take(READ_AHEAD + 50)
+    desk.step()
+    with closing(sqlite3.connect(desk.path)) as full:
+        full.execute(
+            "CREATE TRIGGER full BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, ''); END"
+        )
+    link = desk.up()
+    for number in range(1, READ_AHEAD + 1):
+        desk.step()
+        desk.acknowledge(number)
+    desk.courier.down()
+    link = desk.up()
+    desk.step()
+    assert link.payloads() == [str(n) for n in range(READ_AHEAD + 1, READ_AHEAD + 21)]
+
+
 def test_courier_goes_on_without_a_folder_that_can_be_looked_into(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -321,6 +389,46 @@ def test_outage_of_an_hour_costs_few_writes(
     assert stored == 1800
     assert desk.outbox.commits - stored <= 1800 // 20 + 2
     assert link.payloads() == [str(n) for n in range(1, 1801)]
+
+
+SMALL_BYTES = 200
+LONG = "x" * SMALL_BYTES
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_courier_leaves_out_what_the_broker_is_too_small_for(
+    desk: Desk, is_stored: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither a state nor an event that is longer than it allows keeps others from it; said once for each topic."""
+    standing = desk.courier._standing
+    standing.set(retained("discovery", LONG))
+    standing.set(retained("state", "nobody"))
+    for payload in ("1", LONG, LONG, "4"):
+        desk.number += 1
+        desk.courier.take(desk.number, TOPIC, payload, desk.now)
+    if is_stored:
+        desk.step()
+    link = FakeLink()
+    desk.courier.up(link, 20, SMALL_BYTES)
+    desk.step()
+    desk.acknowledge(1, 2, 3)
+    desk.step(COMMIT_S)
+    assert link.payloads() == ["nobody", "1", "4"]
+    assert (desk.courier.is_idle, desk.courier.dropped, desk.stored()) == (True, 2, [])
+    said = [r.message for r in caplog.records]
+    assert [m.split()[3] for m in said] == ["discovery:", f"{TOPIC}:"]
+    assert all("max_packet_size" in m for m in said)
+
+
+def test_courier_gives_up_an_event_that_is_refused_for_its_size(desk: Desk) -> None:
+    """By a broker that has not said its limit; what comes after goes on at once."""
+    link = desk.up(window=1)
+    desk.take(2)
+    desk.step()
+    desk.acknowledge(1, refusal="Packet too large")
+    desk.step()
+    desk.acknowledge(2)
+    assert (link.payloads(), desk.accepted, desk.courier.dropped) == (["1", "2"], ["2"], 1)
 
 
 class Chaos(RuleBasedStateMachine):

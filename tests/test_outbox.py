@@ -9,8 +9,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def payload(number: int) -> str:
 
 def fill(outbox: Outbox, numbers: range) -> None:
     """Store numbered events."""
-    outbox.put([(n, TOPIC, payload(n)) for n in numbers])
+    outbox.put([(n, TOPIC, payload(n), 0.0) for n in numbers])
 
 
 def numbers(outbox: Outbox) -> list[int]:
@@ -132,6 +133,20 @@ def test_outbox_drops_what_is_too_old(tmp_path: Path) -> None:
     machine.pass_s(1000)
     outbox.expire()
     assert (numbers(outbox), outbox.dropped) == ([3, 4], 2)
+
+
+def test_outbox_counts_the_time_before_an_event_could_be_stored(tmp_path: Path) -> None:
+    """By the clock that runs on and by the one on the wall, which tells it over a restart."""
+    machine = Machine()
+    outbox = an_outbox(tmp_path / "outbox", machine, max_age_s=3600)
+    outbox.put([(1, TOPIC, payload(1), 4000.0), (2, TOPIC, payload(2), 3000.0)])
+    at_first = numbers(outbox)
+    outbox.close()
+    machine.pass_s(1000.0)
+    machine.restart()
+    second = an_outbox(tmp_path / "outbox", machine, max_age_s=3600)
+    second.expire()
+    assert (at_first, outbox.dropped, numbers(second), second.dropped) == ([2], 1, [], 1)
 
 
 @pytest.mark.parametrize("jump_s", [-20 * YEAR_S, 20 * YEAR_S])
@@ -263,6 +278,56 @@ def test_outbox_loses_no_more_than_what_was_damaged(
     assert found[:-2] == sorted(found[:-2])
     assert (tmp_path / "outbox.damaged-1").read_bytes() == damaged
     assert [r.levelname for r in caplog.records] == ["ERROR"]
+
+
+def type_of(payload_bytes: int, base: int) -> bytes:
+    """How a record says what a field holds: text for 13, a blob for 12 (file format, sections 1.6 and 2.1)."""
+    number = 2 * payload_bytes + base
+    return bytes([0x80 | number >> 7, number & 0x7F])
+
+
+@pytest.mark.parametrize(
+    ("whole", "flipped"),
+    [
+        (b"/camera/event{", b"/#amera/event{"),
+        (b"/camera/event{", b"/camera/evenu{"),
+        (type_of(len(payload(1)), 13), type_of(len(payload(1)), 12)),
+    ],
+)
+def test_outbox_gives_no_event_back_of_which_a_bit_has_changed(
+    tmp_path: Path, whole: bytes, flipped: bytes
+) -> None:
+    """In its topic, or in what says that its payload is text, under an open file: the others are taken over."""
+    path = tmp_path / "outbox"
+    outbox = an_outbox(path)
+    fill(outbox, range(1, 4))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    stored = path.read_bytes()
+    assert whole in stored
+    path.write_bytes(stored.replace(whole, flipped, 1))  # the last event lies first in its page
+    assert [(row.topic, row.payload) for row in outbox.after(0, 10)] == [
+        (TOPIC, payload(1)),
+        (TOPIC, payload(2)),
+    ]
+    assert (tmp_path / "outbox.damaged-1").exists()
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_outbox_believes_what_an_earlier_edgeemo_has_stored(
+    tmp_path: Path, is_damaged: bool
+) -> None:
+    """Its checksum covers the payload alone: read as it lies there, and taken over from a damaged file."""
+    path = tmp_path / "outbox"
+    checkpointed(path, 3)
+    with closing(sqlite3.connect(path, isolation_level=None)) as earlier:
+        earlier.create_function("crc32", 1, lambda text: zlib.crc32(text.encode()))
+        earlier.execute("UPDATE event SET crc = crc32(payload)")
+    if is_damaged:
+        zeroed_header(path)
+    outbox = an_outbox(path)
+    assert numbers(outbox) == [1, 2, 3]
+    assert (tmp_path / "outbox.damaged-1").exists() is is_damaged
 
 
 @pytest.mark.parametrize("obstacle", ["outbox.copy", "outbox.draft"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from edgeemo.claim import claimed
 from edgeemo.cli.options import overrides_option, read_config
 from edgeemo.config import Config
 from edgeemo.daemon import Daemon
@@ -48,6 +49,8 @@ def run(
 
         if config.mqtt.host is None and events is None:
             raise ConfigError(str(config_path or "the settings"), [NOWHERE])
+        if config.mqtt.host is not None:  # else nothing is kept
+            stack.enter_context(claimed(config.state_dir))
         sink = stack.enter_context(EventLog(events))
         Daemon(config, sink.write, reread).run()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edgeemo.config import OutboxConfig
-from edgeemo.delivery.messages import AT_LEAST_ONCE
+from edgeemo.delivery.messages import AT_LEAST_ONCE, LARGEST_PACKET_BYTES, packet_bytes
 from edgeemo.delivery.outbox import Outbox, StorageError, Stored
 from edgeemo.delivery.standing import Standing
 from edgeemo.types import Message
@@ -32,6 +32,12 @@ DISK_RETRY_S = 10.0
 
 REFUSAL_PAUSE_S = 120.0
 """After the broker refused an event: when it is tried again."""
+
+TOO_LARGE = "Packet too large"
+"""The refusal of MQTT 5 that no event outlives: it would be refused again, and all others wait for it."""
+
+RAISE_LIMIT = "raise its limit to 8 kB or more (mosquitto: max_packet_size, message_size_limit)"
+"""The discovery message is the longest, and shorter than that."""
 
 EXPIRE_S = 60.0
 """How often the age of what waits is looked at."""
@@ -86,6 +92,7 @@ class Courier:
         self._on_accepted = on_accepted
         self._link: Sender | None = None
         self._window = 0
+        self._largest_bytes = LARGEST_PACKET_BYTES
         self._under_way: dict[int, Parcel | str] = {}
         self._memory: deque[Parcel] = deque()
         self._ahead: deque[Parcel] = deque()
@@ -93,7 +100,7 @@ class Courier:
         self._unaccepted: deque[Parcel] = deque()
         self._delivered_rows: list[int] = []
         self._refused: set[str] = set()
-        self._dropped = 0
+        self._dropped = self._oversized = 0
         self._write_at = self._remove_at = self._refused_until = 0.0
         self._expire_at = 0.0
         self._is_disk_trouble = self._is_dropping = False
@@ -102,13 +109,14 @@ class Courier:
     @property
     def queued(self) -> int:
         """Events that the broker has not acknowledged."""
-        stored = self._outbox.count - len(self._delivered_rows)
+        # Of those that were delivered some may have given way to the bounds before.
+        stored = max(0, self._outbox.count - len(self._delivered_rows))
         return stored + sum(1 for p in self._unsettled() if p.row is None)
 
     @property
     def dropped(self) -> int:
-        """Events that gave way to the bounds."""
-        return self._dropped + self._outbox.dropped
+        """Events that gave way to the bounds, or that the broker will not take for their size."""
+        return self._dropped + self._oversized + self._outbox.dropped
 
     @property
     def disk_writes(self) -> int:
@@ -135,9 +143,9 @@ class Courier:
         self._memory.append(parcel)
         self._unaccepted.append(parcel)
 
-    def up(self, link: Sender, window: int) -> None:
-        """There is a connection that takes `window` unacknowledged messages at a time."""
-        self._link, self._window = link, window
+    def up(self, link: Sender, window: int, largest_bytes: int = LARGEST_PACKET_BYTES) -> None:
+        """There is a connection that takes `window` unacknowledged messages at a time, none larger."""
+        self._link, self._window, self._largest_bytes = link, window, largest_bytes
         self._refused_until = 0.0
         self._refused.clear()
         self._cursor = 0
@@ -155,14 +163,17 @@ class Courier:
 
     def acknowledged(self, mid: int, refusal: str | None, now: float) -> None:
         """The broker has taken a message, or refused it with a reason."""
-        parcel = self._under_way.pop(mid, None)
+        if (parcel := self._under_way.pop(mid, None)) is not None:
+            self._settle(parcel, refusal, now)
+
+    def _settle(self, parcel: Parcel | str, refusal: str | None, now: float) -> None:
         if isinstance(parcel, str):
             self._standing.settle(parcel)
             if refusal:
                 self._complain(parcel, refusal)
-        elif parcel is not None and refusal:
+        elif refusal:
             self._refuse(parcel, refusal, now)
-        elif parcel is not None:
+        else:
             self.delivered += 1
             self._accept(parcel)
             if parcel.row is not None:
@@ -170,7 +181,7 @@ class Courier:
 
     def step(self, now: float) -> None:
         """Send what can be sent, then store what has to wait."""
-        self._send(now)
+        self.send(now)
         self._store(now)
         self._clean(now)
 
@@ -184,18 +195,25 @@ class Courier:
     def _unsettled(self) -> list[Parcel]:
         return [*self._memory, *(p for p in self._under_way.values() if isinstance(p, Parcel))]
 
-    def _send(self, now: float) -> None:
+    def send(self, now: float) -> None:
+        """Hand over what the broker takes without an answer: what stands, then events, in order."""
         while self._link and len(self._under_way) < self._window:
             if message := self._standing.take():
-                mid = self._link.publish(message)
-                if message.qos:
-                    self._under_way[mid] = message.topic
+                self._hand_over(self._link, message, message.topic, now)
             elif now >= self._refused_until and (parcel := self._next(now)):
                 message = Message(parcel.topic, parcel.payload, AT_LEAST_ONCE)
-                self._under_way[self._link.publish(message)] = parcel
                 self._cursor = max(self._cursor, self._place(parcel))
+                self._hand_over(self._link, message, parcel, now)
             else:
                 return
+
+    def _hand_over(self, link: Sender, message: Message, parcel: Parcel | str, now: float) -> None:
+        if packet_bytes(message) > self._largest_bytes:  # the broker would end the connection
+            self._settle(parcel, TOO_LARGE, now)
+            return
+        mid = link.publish(message)
+        if message.qos:
+            self._under_way[mid] = parcel
 
     def _next(self, now: float) -> Parcel | None:
         """The oldest event that is not under way; those on disk are the older ones, but look."""
@@ -208,14 +226,15 @@ class Courier:
         return self._outbox.position(parcel.number or 0) if parcel.row is None else parcel.row
 
     def _read_ahead(self, now: float) -> None:
-        stored = {p.row for p in self._under_way.values() if isinstance(p, Parcel)} - {None}
-        if self._is_unread or self._outbox.count <= len(stored) + len(self._delivered_rows):
+        if self._is_unread or not self._outbox.count:
             return
+        busy = {p.row for p in self._under_way.values() if isinstance(p, Parcel)}
+        busy.update(self._delivered_rows)
+        limit = READ_AHEAD + len(busy)  # so that something is found if there is anything else
         rows: list[Stored] = []
-        if not self._try(lambda: rows.extend(self._outbox.after(self._cursor, READ_AHEAD))):
+        if not self._try(lambda: rows.extend(self._outbox.after(self._cursor, limit))):
             self._is_unread = True
             self._expire_at = min(self._expire_at, now + DISK_RETRY_S)
-        busy = stored | set(self._delivered_rows)
         self._ahead.extend(
             Parcel(row.topic, row.payload, None, now, row.position, is_accepted=True)
             for row in rows
@@ -230,13 +249,13 @@ class Courier:
         if not due or now < self._write_at:
             return
         due.sort(key=self._place)
-        batch = [(p.number or 0, p.topic, p.payload) for p in due]
+        batch = [(p.number or 0, p.topic, p.payload, now - p.taken_at) for p in due]
         self._write_at = now + COMMIT_S
         if self._try(lambda: self._outbox.put(batch)):
             self._note_stored(due)
         else:
             self._write_at = now + DISK_RETRY_S
-            self._bound_memory()
+            self._bound_memory(now)
         self._note_dropped()
 
     def _note_stored(self, parcels: list[Parcel]) -> None:
@@ -248,10 +267,14 @@ class Courier:
             self._accept(parcel)
         self._memory = deque(p for p in self._memory if p.row is None)
 
-    def _bound_memory(self) -> None:
-        """The disk is no help: keep the newest that memory may hold."""
+    def _bound_memory(self, now: float) -> None:
+        """The disk is no help: keep the newest that memory may hold, while they are young enough."""
         size = sum(len(p.payload) for p in self._memory)
-        while len(self._memory) > self._config.max_events or size > self._config.max_mb * 1_000_000:
+        while self._memory and (
+            len(self._memory) > self._config.max_events
+            or size > self._config.max_mb * 1_000_000
+            or now - self._memory[0].taken_at > self._config.max_age_s
+        ):
             parcel = self._memory.popleft()
             size -= len(parcel.payload)
             parcel.is_dropped = True
@@ -296,17 +319,28 @@ class Courier:
 
     def _refuse(self, parcel: Parcel, reason: str, now: float) -> None:
         self._complain(parcel.topic, reason)
+        if reason == TOO_LARGE:
+            self._give_up(parcel)
+            return
         self._refused_until = now + REFUSAL_PAUSE_S
         self._cursor = 0
         self._ahead.clear()
         if parcel.row is None:
             self._memory = deque(sorted([parcel, *self._memory], key=self._place))
 
+    def _give_up(self, parcel: Parcel) -> None:
+        self._oversized += 1
+        parcel.is_dropped = True
+        self._report_accepted()
+        if parcel.row is not None:
+            self._delivered_rows.append(parcel.row)
+
     def _complain(self, topic: str, reason: str) -> None:
         """Once a connection and topic: a state may be refused every second."""
         if topic not in self._refused:
             self._refused.add(topic)
-            logger.error("the broker refuses %s: %s; check its access rules", topic, reason)
+            mend = RAISE_LIMIT if reason == TOO_LARGE else "check its access rules"
+            logger.error("the broker refuses %s: %s; %s", topic, reason, mend)
 
     def _try(self, action: Callable[[], object]) -> bool:
         """Do something with the disk; trouble with it is said once, and costs nothing but itself."""
@@ -320,10 +354,11 @@ class Courier:
         return True
 
     def _note_dropped(self) -> None:
-        if self.dropped and not self._is_dropping:
+        has_dropped = self.dropped > self._oversized
+        if has_dropped and not self._is_dropping:
             logger.warning(
                 "the outbox is full: the oldest events are dropped, and counted in telemetry "
                 "(at most %d events, %g MB, %g days)",
                 *(self._config.max_events, self._config.max_mb, self._config.max_age_s / 86_400),
             )
-        self._is_dropping = self.dropped > 0
+        self._is_dropping = has_dropped

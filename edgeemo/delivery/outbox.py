@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS event (
     position INTEGER PRIMARY KEY,
     topic TEXT NOT NULL,
     payload TEXT NOT NULL,
-    crc INTEGER NOT NULL,    -- of the payload: SQLite itself does not notice damage inside a text
+    crc INTEGER NOT NULL,    -- of both: SQLite itself does not notice damage inside a text
     boot TEXT NOT NULL,      -- the machine's start in which uptime_s was read
     uptime_s REAL NOT NULL,  -- when the event happened: a clock that never jumps
     unix_s REAL              -- the same by the wall clock; NULL while nobody had set it
@@ -104,8 +104,8 @@ class Outbox:
         """Where this run's event of that number lies, or would lie."""
         return self._base + sequence
 
-    def put(self, events: Sequence[tuple[int, str, str]]) -> None:
-        """Store events, given as (number in this run, topic, payload), then keep the bounds.
+    def put(self, events: Sequence[tuple[int, str, str, float]]) -> None:
+        """Store events, given as (number in this run, topic, payload, age in seconds), then keep the bounds.
 
         Raises:
             StorageError: none of them was stored.
@@ -113,10 +113,17 @@ class Outbox:
         with self._translated():
             connection = self._connect()
             now, wall = self._uptime(), self._clock()
-            unix_s = wall.unix_s if wall.is_synced else None
             rows = [
-                (self.position(n), topic, text, salvage.checksum(text), self._boot, now, unix_s)
-                for n, topic, text in events
+                (
+                    self.position(number),
+                    topic,
+                    text,
+                    salvage.checksum(topic, text),
+                    self._boot,
+                    now - age_s,
+                    wall.unix_s - age_s if wall.is_synced else None,
+                )
+                for number, topic, text, age_s in events
             ]
             with self._transaction(connection):
                 for row in rows:
@@ -133,7 +140,7 @@ class Outbox:
         with self._translated():
             query = "SELECT position, topic, payload, crc FROM event WHERE position > ? ORDER BY position LIMIT ?"
             rows = self._connect().execute(query, (position, limit)).fetchall()
-            if all(salvage.checksum(text) == crc for _, _, text, crc in rows):
+            if all(salvage.is_unchanged(*row[1:]) for row in rows):
                 return [Stored(*row[:3]) for row in rows]
             self._replace("an event in it is not what was stored")
             rows = self._connect().execute(query, (position, limit)).fetchall()
