@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from broker import ANYBODY, Mosquitto, free_port, listening, wait_until
+from broker import ANYBODY, Mosquitto, free_port, listening
 from edgeemo.delivery.brokerprobe import probe
 from edgeemo.delivery.brokerwatch import remove, watch
-from edgeemo.delivery.mqtt import Publisher
 from edgeemo.errors import BrokerError
-from examples import LABELS, a_config, an_event
+from examples import a_config, an_event
+from publishing import publishing
+from waiting import wait_until
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A real broker."""
-    with Mosquitto(tmp_path) as broker:
-        yield broker
 
 
 def test_watch_yields_events_over_a_restart_of_the_broker(
@@ -30,10 +23,8 @@ def test_watch_yields_events_over_a_restart_of_the_broker(
 ) -> None:
     """It comes back by itself; what is no event is a line in the log."""
     config = a_config(tmp_path, mosquitto.port)
-    publisher = Publisher(config, LABELS, on_enabled=lambda _: None)
     events = watch(config)
-    publisher.start()
-    try:
+    with publishing(config) as publisher:
         wait_until(lambda: publisher.is_connected)
         with listening(mosquitto.port) as other:
             # Retained, so that it is there whenever the watcher's subscription is.
@@ -47,8 +38,6 @@ def test_watch_yields_events_over_a_restart_of_the_broker(
         with listening(mosquitto.port) as other:
             other.client.publish("edgeemo/old/camera/event", '{"id": "second"}', 1, retain=True)
         assert next(e for e in events if e["id"] == "second")
-    finally:
-        publisher.stop(1.0)
     assert any("no event: '[]'" in m for m in caplog.messages)
 
 
@@ -61,11 +50,9 @@ def test_watch_says_at_once_that_there_is_no_broker(tmp_path: Path) -> None:
 def test_remove_leaves_nothing_retained(tmp_path: Path, mosquitto: Mosquitto) -> None:
     """Discovery and all states are gone, those of other devices stay."""
     config = a_config(tmp_path, mosquitto.port)
-    publisher = Publisher(config, LABELS, on_enabled=lambda _: None)
-    publisher.start()
-    wait_until(lambda: publisher.is_connected)
-    publisher.telemetry({"fps": 1})
-    publisher.stop(2.0)
+    with publishing(config) as publisher:
+        wait_until(lambda: publisher.is_connected)
+        publisher.telemetry({"fps": 1})
     with listening(mosquitto.port) as other:
         other.client.publish("edgeemo/garden/status", "online", 1, retain=True)
         other.wait_for("edgeemo/garden/status", "online")

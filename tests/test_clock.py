@@ -9,7 +9,10 @@ from uuid import UUID
 import pytest
 
 from edgeemo.clock import (
+    ASK_S,
     STA_UNSYNC,
+    Beginning,
+    TimeService,
     Timex,
     WallTime,
     is_synced,
@@ -64,7 +67,7 @@ def test_wall_time_is_now_and_knows_whether_it_was_set() -> None:
 def test_is_synced_asks_the_kernel_and_where_it_may_not_the_mark(
     answer: int, status: int, has_mark: bool, expected: bool, tmp_path: Path
 ) -> None:
-    """The kernel's bit decides; timesyncd's mark only if the call is refused."""
+    """The kernel's bit decides; timesyncd's mark only if the call is refused, here where nobody else knows."""
     mark = tmp_path / "synchronized"
     if has_mark:
         mark.touch()
@@ -73,7 +76,7 @@ def test_is_synced_asks_the_kernel_and_where_it_may_not_the_mark(
         timex.status = status
         return answer
 
-    assert is_synced(adjtimex, mark) is expected
+    assert is_synced(adjtimex, mark, TimeService(("false",))) is expected
 
 
 def test_uptime_is_that_of_the_kernel() -> None:
@@ -87,3 +90,50 @@ def test_machine_boot_id_is_the_kernels_and_stays() -> None:
     """Two readings are of one start, and name it as Linux does."""
     boot_id = machine_boot_id()
     assert str(UUID(boot_id)) == boot_id == machine_boot_id()
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (("echo", "yes"), True),
+        (("echo", "no"), False),
+        (("sh", "-c", "echo yes; exit 1"), False),
+        (("/no/such/program",), False),
+    ],
+)
+def test_is_synced_asks_the_time_service_where_it_may_not_ask_the_kernel(
+    command: tuple[str, ...], expected: bool, tmp_path: Path
+) -> None:
+    """With chrony there is no mark: the answer is the service's, and no where there is none."""
+    assert is_synced(lambda _: -1, tmp_path / "none", TimeService(command)) is expected
+
+
+def test_time_service_is_asked_seldom_and_a_yes_is_kept(tmp_path: Path) -> None:
+    """Each question starts a program."""
+    asked = tmp_path / "asked"
+    now = [0.0]
+    service = TimeService(
+        ("sh", "-c", f"echo >> {asked}; test $(wc -l < {asked}) -lt 3 && echo no || echo yes"),
+        lambda: now[0],
+    )
+    said = []
+    for now[0] in (0.0, ASK_S - 1, ASK_S, ASK_S + 1, 2 * ASK_S, 2 * ASK_S + 1, 9 * ASK_S):
+        said.append(service.is_synced())
+    assert said == [False, False, False, False, True, True, True]
+    assert len(asked.read_text().splitlines()) == 3
+
+
+def test_beginning_is_unknown_until_the_clock_is_set_and_then_stays() -> None:
+    """A Pi starts in 1970, runs for a minute, is set to 2026, and later somebody sets it to 2001."""
+    uptime = [30.0]
+    reading = [WallTime(30.0, is_synced=False)]
+    beginning = Beginning(lambda: reading[0], lambda: uptime[0])
+    told = []
+    for uptime[0], unix_s, synced in (
+        (30.0, 30.0, False),
+        (90.5, 1795183666.5, True),
+        (99.0, 1e9, True),
+    ):
+        reading[0] = WallTime(unix_s, is_synced=synced)
+        told.append(beginning.rfc3339)
+    assert told == [None, "2026-11-20T14:06:46.000Z", "2026-11-20T14:06:46.000Z"]

@@ -6,25 +6,30 @@ import logging
 import socket
 import socketserver
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from broker import wait_until
 from edgeemo.delivery.broker import Trouble
 from edgeemo.delivery.connection import Connector
 from edgeemo.delivery.link import WINDOW, Link
-from edgeemo.delivery.messages import retained
-from edgeemo.delivery.mqtt import Publisher
-from examples import LABELS, a_config
+from edgeemo.delivery.messages import LARGEST_PACKET_BYTES, retained
+from examples import a_config
+from publishing import publishing
+from waiting import wait_until
 
 LET_IN_5 = bytes([0x20, 3, 0, 0, 0])
 LET_IN_3 = bytes([0x20, 2, 0, 0])
 COMMAND = "edgeemo/porch/camera/enabled/set"
+FILTERS = ("edgeemo/porch/+/set", "edgeemo/porch/+/+/set")
+JOIN_S = 10.0
+"""Longer than a server takes that its clients have left."""
 
 
 class Notes:
@@ -32,21 +37,29 @@ class Notes:
 
     def __init__(self, says: int = 1) -> None:
         self.heard: list[tuple[str, str]] = []
+        self.deaf: list[tuple[str, str]] = []
+        self.largest_bytes = 0
         self.ups = 0
         self._says = says
 
-    def on_up(self, link: Link, window: int) -> None:
+    def on_up(self, link: Link, window: int, largest_bytes: int) -> None:
         """In."""
         assert 1 <= window <= 20
+        self.largest_bytes = largest_bytes
         self.ups += 1
         for _ in range(self._says):
             link.publish(retained("a", "b"))
+        link.subscribe(*FILTERS)
 
     def on_down(self, link: Link | None, trouble: Trouble) -> None:
         """Not told by a link itself."""
 
     def on_ack(self, link: Link, mid: int, refusal: str | None) -> None:
         """Taken."""
+
+    def on_deaf(self, wanted: str, refusal: str) -> None:
+        """Refused."""
+        self.deaf.append((wanted, refusal))
 
     def on_message(self, topic: str, payload: str, *, is_retained: bool) -> None:
         """Said."""
@@ -76,13 +89,15 @@ def server(answer: bytes, versions: list[int] | None = None) -> Iterator[int]:
                     while client.recv(4096):
                         pass
 
-        thread = threading.Thread(target=serve)
+        # A daemon thread: where a test fails, a client that stays would hold up the end of everything.
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         try:
             yield int(listening.getsockname()[1])
         finally:
             listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
+            thread.join(JOIN_S)
+        assert not thread.is_alive(), "a client has stayed"
 
 
 def serve_once(folder: Path, answer: bytes, *, is_version_5: bool) -> tuple[Trouble | None, Notes]:
@@ -171,7 +186,10 @@ ANNOUNCED = 6
 
 
 class LameBroker(socketserver.ThreadingTCPServer):
-    """Lets everybody in and notes what kinds of packets come; acknowledges messages, or none."""
+    """Lets everybody in and notes what kinds of packets come; acknowledges messages, or none.
+
+    It serves for the length of a `with` block.
+    """
 
     daemon_threads = True
 
@@ -180,6 +198,14 @@ class LameBroker(socketserver.ThreadingTCPServer):
         self.is_answering = is_answering
         self.kinds: list[int] = []
         self.is_over = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
 
 
 class Conversation(socketserver.StreamRequestHandler):
@@ -215,14 +241,10 @@ def test_publisher_takes_leave_only_if_it_could_say_offline(
 ) -> None:
     """A broker that has not answered `online` gets no `offline` after it; it then has to publish the will."""
     with LameBroker(is_answering=is_answering) as broker:
-        threading.Thread(target=broker.serve_forever).start()
         config = a_config(tmp_path, broker.server_address[1], mqtt={"protocol": "3.1.1"})
-        publisher = Publisher(config, LABELS, on_enabled=lambda _: None)
-        publisher.start()
-        wait_until(lambda: broker.kinds.count(PUBLISH) >= ANNOUNCED, what="the announcement")
-        publisher.stop(1.0)
+        with publishing(config):
+            wait_until(lambda: broker.kinds.count(PUBLISH) >= ANNOUNCED, what="the announcement")
         assert broker.is_over.wait(10.0)
-        broker.shutdown()
     assert (broker.kinds[-1] == DISCONNECT) is is_answering
 
 
@@ -233,11 +255,8 @@ def test_publisher_steps_back_to_the_version_that_a_broker_knows(tmp_path: Path)
     trouble, second = serve_once(tmp_path, LET_IN_3, is_version_5=False)
     assert (first.ups, second.ups) == (0, 1)
     seen: list[int] = []
-    with server(refusal, seen) as port:
-        publisher = Publisher(a_config(tmp_path, port), LABELS, on_enabled=lambda _: None)
-        publisher.start()
+    with server(refusal, seen) as port, publishing(a_config(tmp_path, port)):
         wait_until(lambda: len(seen) >= 2, what="a second attempt")
-        publisher.stop(1.0)
     assert seen[:2] == [5, 4]
     assert trouble is not None
 
@@ -259,11 +278,62 @@ def test_publisher_lives_on_at_a_server_that_is_none(
     attempts: list[int] = []
     with server(b"HTTP/1.1 400 Bad Request\r\n\r\n", attempts) as port:
         before = descriptors()
-        publisher = Publisher(a_config(tmp_path, port), LABELS, on_enabled=lambda _: None)
-        publisher.start()
-        wait_until(lambda: len(attempts) >= 3, 30.0, "a third attempt")
-        publisher.check()
-        publisher.stop(1.0)
+        with publishing(a_config(tmp_path, port)) as publisher:
+            wait_until(lambda: len(attempts) >= 3, 30.0, "a third attempt")
+            publisher.check()
         most = before + LAST_CLIENT
         wait_until(lambda: descriptors() <= most, what="the end of what the attempts opened")
     assert [m.partition(": ")[0] for m in caplog.messages] == [f"127.0.0.1:{port}"]
+
+
+@pytest.mark.parametrize(
+    ("let_in", "answer", "refusal"),
+    [
+        (LET_IN_5, bytes([0x90, 5, 0, 1, 0, 1, 0x87]), "Not authorized"),
+        (LET_IN_3, bytes([0x90, 4, 0, 1, 1, 0x80]), "Unspecified error"),
+    ],
+)
+def test_link_tells_which_subscription_is_refused(
+    tmp_path: Path, let_in: bytes, answer: bytes, refusal: str
+) -> None:
+    """By the place of the code in the broker's answer: the first filter is granted, the second is not."""
+    _, notes = serve_once(tmp_path, let_in + answer, is_version_5=let_in == LET_IN_5)
+    assert notes.deaf == [(FILTERS[1], refusal)]
+
+
+def test_link_tells_how_large_a_packet_may_be(tmp_path: Path) -> None:
+    """As the broker says when it lets us in, else as MQTT itself allows."""
+    limit = bytes([0x20, 8, 0, 0, 5, 0x27]) + (2000).to_bytes(4, "big")
+    _, limited = serve_once(tmp_path, limit, is_version_5=True)
+    _, free = serve_once(tmp_path, LET_IN_5, is_version_5=True)
+    assert (limited.largest_bytes, free.largest_bytes) == (2000, LARGEST_PACKET_BYTES)
+
+
+HUGE_BYTES = 0x0FFFFFFF
+HUGE = bytes([0x30, 0xFF, 0xFF, 0xFF, 0x7F, 0, 1]) + b"a" + bytes(1_000_000)
+"""The beginning of a message of that length, the greatest that MQTT can say."""
+
+
+def test_link_takes_nothing_of_a_huge_message(tmp_path: Path) -> None:
+    """The connection ends at its announcement, by which nothing has been reserved for it."""
+    tracemalloc.start()
+    try:
+        trouble, notes = serve_once(tmp_path, LET_IN_3 + HUGE, is_version_5=False)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert trouble is not None
+    assert f"a message of {HUGE_BYTES} bytes" in trouble.text
+    assert (notes.heard, peak_bytes < HUGE_BYTES // 10) == ([], True)
+
+
+def test_publisher_says_once_that_a_huge_message_comes_at_every_connect(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one that is retained does."""
+    attempts: list[int] = []
+    with server(LET_IN_3 + HUGE, attempts) as port:
+        config = a_config(tmp_path, port, mqtt={"protocol": "3.1.1"})
+        with publishing(config):
+            wait_until(lambda: len(attempts) >= 3, 30.0, "a third attempt")
+    assert sum("clear it at the broker" in m for m in caplog.messages) == 1

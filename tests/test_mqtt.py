@@ -6,20 +6,19 @@ import json
 import logging
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from broker import ANYBODY, Listener, Mosquitto, listening, wait_until
+from broker import ANYBODY, Listener, Mosquitto, listening
 from edgeemo.clock import WallTime
-from edgeemo.config import Config
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.delivery.state import CameraState
+from edgeemo.types import EventKind
 from eventschema import validate
 from examples import LABELS, a_config, a_face, an_event
+from publishing import publishing
+from waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -27,32 +26,6 @@ BASE = "edgeemo/porch"
 EVENT, STATE, ENABLED = f"{BASE}/camera/event", f"{BASE}/camera/state", f"{BASE}/camera/enabled"
 DISCOVERY = "homeassistant/device/porch/config"
 ANNOUNCEMENT = [DISCOVERY, f"{BASE}/camera/availability", ENABLED, STATE, f"{BASE}/status"]
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A real broker."""
-    with Mosquitto(tmp_path) as broker:
-        yield broker
-
-
-@pytest.fixture
-def listener(mosquitto: Mosquitto) -> Iterator[Listener]:
-    """A second client that hears everything."""
-    with listening(mosquitto.port) as client:
-        yield client
-
-
-@contextmanager
-def publishing(config: Config, **options: Any) -> Iterator[Publisher]:
-    """A publisher, started, and stopped at the end."""
-    publisher = Publisher(config, LABELS, **({"on_enabled": lambda _: None} | options))
-    publisher.start()
-    try:
-        yield publisher
-        publisher.check()
-    finally:
-        publisher.stop(2.0)
 
 
 def connected(publisher: Publisher) -> None:
@@ -283,6 +256,61 @@ def test_publisher_ends_within_its_time_at_a_broker_that_hangs(
         wait_until(lambda: written["id"] in ids(listener))
 
 
+def test_publisher_waits_at_its_end_for_a_slow_disk(tmp_path: Path) -> None:
+    """Played by whoever is told of what is stored, for longer than goodbye may take: the last event counts too."""
+    accepted: list[str] = []
+
+    def store_slowly(payload: str) -> None:
+        threading.Event().wait(0.5)
+        accepted.append(payload)
+
+    config = a_config(tmp_path, port=1)
+    publisher = Publisher(config, LABELS, on_enabled=lambda _: None, on_accepted=store_slowly)
+    publisher.start()
+    written = [publisher.event(an_event(face)) for face in range(3)]
+    publisher.stop(0.4)
+    assert [json.loads(a) for a in accepted] == written
+
+
+def test_publisher_says_when_a_disk_is_too_slow(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends all the same, before systemd ends it, and does not keep quiet about it."""
+    free = threading.Event()
+
+    def hang(_: str) -> None:
+        free.wait()
+
+    config = a_config(tmp_path, port=1)
+    publisher = Publisher(config, LABELS, on_enabled=lambda _: None, on_accepted=hang)
+    publisher.start()
+    publisher.event(an_event())
+    publisher.stop(0.4)
+    free.set()
+    assert [r.levelname for r in caplog.records if "may be lost" in r.message] == ["WARNING"]
+    publisher._thread.join()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_publisher_tells_of_a_thread_that_died(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """Whoever is told of an accepted event stumbles: from then on nothing would be sent."""
+
+    def stumble(_: str) -> None:
+        raise ZeroDivisionError
+
+    config = a_config(tmp_path, mosquitto.port)
+    publisher = Publisher(config, LABELS, on_enabled=lambda _: None, on_accepted=stumble)
+    publisher.start()
+    try:
+        publisher.check()
+        publisher.event(an_event())
+        wait_until(lambda: "mqtt-delivery" not in {t.name for t in threading.enumerate()})
+        with pytest.raises(RuntimeError, match="the thread mqtt-delivery has died"):
+            publisher.check()
+    finally:
+        publisher.stop(1.0)
+
+
 def test_publisher_comes_back_after_the_broker_was_killed(
     tmp_path: Path, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -322,3 +350,59 @@ def test_publisher_delivers_through_jumps_of_the_clock(
         (2, "2027", True),
         (3, "2001", True),
     ]
+
+
+@pytest.mark.parametrize("setting", ["max_packet_size", "message_size_limit"])
+def test_publisher_works_with_a_broker_that_takes_small_packets(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, setting: str
+) -> None:
+    """The discovery message is left out, which is said with the broker's setting; all else arrives."""
+    caplog.set_level(logging.INFO)
+    with (
+        Mosquitto(tmp_path, (*ANYBODY, f"{setting} 2000")) as mosquitto,
+        listening(mosquitto.port) as listener,
+        publishing(a_config(tmp_path, mosquitto.port)) as publisher,
+    ):
+        listener.wait_for(f"{BASE}/status", "online")
+        publisher.event(an_event())
+        wait_until(lambda: ids(listener), what="the event")
+    assert DISCOVERY not in announced(listener)
+    assert [m for m in caplog.messages if setting in m and DISCOVERY in m]
+    assert sum(m.startswith("connected to") for m in caplog.messages) == 1
+
+
+HELD_S = 0.2
+"""For so long the publisher is kept from its work, while more of it comes."""
+
+
+def the_end_of(listener: Listener) -> list[tuple[str, str]]:
+    """What came last: an event's kind, or the availability, by topic."""
+    return [
+        (topic, json.loads(payload)["event_type"] if topic == EVENT else payload)
+        for topic, payload, _ in listener.messages
+        if topic in (EVENT, f"{BASE}/camera/availability")
+    ][-2:]
+
+
+@pytest.mark.parametrize("is_stopping", [False, True])
+def test_publisher_tells_who_left_before_the_camera_is_offline(
+    tmp_path: Path, mosquitto: Mosquitto, listener: Listener, is_stopping: bool
+) -> None:
+    """Both at once, at a loss and at stop: where it is offline already nobody looks for events any more."""
+    held, free = threading.Event(), threading.Event()
+
+    def hold(_: bool) -> None:
+        held.set()
+        free.wait()
+
+    with publishing(a_config(tmp_path, mosquitto.port), on_enabled=hold) as publisher:
+        publisher.availability(True)
+        listener.wait_for(f"{BASE}/camera/availability", "online")
+        listener.client.publish(f"{ENABLED}/set", "ON", 1)
+        assert held.wait(10.0)
+        publisher.event(an_event(1, EventKind.LEFT))
+        if not is_stopping:
+            publisher.availability(False)
+        threading.Timer(HELD_S, free.set).start()
+    listener.wait_for(f"{BASE}/camera/availability", "offline")
+    assert the_end_of(listener) == [(EVENT, "left"), (f"{BASE}/camera/availability", "offline")]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from broker import Listener, Mosquitto, listening, wait_until
+from broker import ANYBODY, Listener, Mosquitto, listening
 from edgeemo.config import Config
+from edgeemo.delivery.brokerprobe import probe
+from edgeemo.delivery.brokerwatch import remove, watch
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.delivery.visit import Visit, visit
+from edgeemo.errors import BrokerError
 from examples import LABELS, a_config, an_event
-from realparts import require
+from publishing import publishing
+from realparts import missing, require
+from waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -106,3 +112,56 @@ def test_rules_let_a_device_read_only_its_own_commands(porch: Visit, home: Liste
         home.client.publish(topic, "x", 1)
     porch.publish("edgeemo/porch/camera/event", "x")
     assert {topic for topic, _ in heard} == readable
+
+
+PLUGIN = "mosquitto_dynamic_security.so"
+
+
+@pytest.fixture
+def secretive(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker that refuses subscriptions, where the rules above would grant them and hold messages back."""
+    plugin = next(Path("/usr/lib").glob(f"*/{PLUGIN}"), None)
+    if plugin is None:
+        missing(f"no {PLUGIN}, which comes with mosquitto 2")
+    rights = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False}
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({"defaultACLAccess": rights | {"unsubscribe": True}}))
+    lines = (*ANYBODY, f"plugin {plugin}", f"plugin_opt_config_file {rules}")
+    with Mosquitto(tmp_path, lines) as broker:
+        yield broker
+
+
+def test_publisher_says_that_it_may_not_hear_its_commands(
+    tmp_path: Path, secretive: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else the switch that pauses the camera would do nothing, and nobody would know why."""
+    filters = ("edgeemo/porch/+/set", "edgeemo/porch/+/+/set", "homeassistant/status")
+    lines = [
+        f"the broker refuses a subscription to {f}: Not authorized; check its access rules"
+        for f in filters
+    ]
+    with publishing(a_config(tmp_path, secretive.port)):
+        wait_until(lambda: set(lines) <= set(caplog.messages), what="a line for each")
+
+
+def test_probe_says_that_commands_may_not_be_heard(tmp_path: Path, secretive: Mosquitto) -> None:
+    """And what to do about it."""
+    *others, last = probe(a_config(tmp_path, secretive.port))
+    assert all(step.is_good for step in others)
+    assert (last.name, last.is_good, last.mend) == (
+        "subscribe",
+        False,
+        "allow it in its access rules",
+    )
+
+
+def test_watch_ends_where_it_may_not_hear_events(tmp_path: Path, secretive: Mosquitto) -> None:
+    """Instead of waiting for ever for what can't come."""
+    with pytest.raises(BrokerError, match="refuses a subscription to edgeemo/"):
+        next(watch(a_config(tmp_path, secretive.port)))
+
+
+def test_remove_clears_what_it_may_not_read(tmp_path: Path, secretive: Mosquitto) -> None:
+    """The topics that every device has."""
+    cleared = remove(a_config(tmp_path, secretive.port))
+    assert {"homeassistant/device/porch/config", "edgeemo/porch/status"} <= set(cleared)

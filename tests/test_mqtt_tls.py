@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from broker import ANYBODY, Mosquitto, wait_until
+from broker import ANYBODY, Mosquitto
 from certificates import Authority
 from edgeemo.delivery.brokerprobe import Step, probe
 from edgeemo.delivery.mqtt import Publisher
 from examples import LABELS, a_config
+from waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -64,7 +65,7 @@ def test_tls_connects_with_the_given_authority(
         found = steps(tmp_path, broker.port, ca_file=authority.certificate)
     assert said.startswith("connected to localhost:")
     assert [(s.name, s.is_good) for s in found] == [
-        (name, True) for name in ("name", "port", "tls", "login", "publish")
+        (name, True) for name in ("name", "port", "tls", "login", "publish", "subscribe")
     ]
 
 

@@ -22,10 +22,12 @@ def watch(config: Config, as_json: bool) -> None:
 
 
 def _line(event: dict[str, Any]) -> str:
-    """One event for people; what a device of another version leaves out is left out."""
-    where = f"{event.get('device')}/{event.get('camera')}"
+    """One event for people; what a device of another version leaves out is a dash, or left out."""
+    at, device, camera, face, kind = (
+        event.get(key, "-") for key in ("time", "device", "camera", "face", "event_type")
+    )
+    where = f"{device}/{camera}"
     change = " <- ".join(str(event[k]) for k in ("emotion", "previous") if event.get(k))
     confidence = event.get("confidence")
     sure = f" ({confidence:.0%})" if isinstance(confidence, int | float) else ""
-    who = f"face {event.get('face')} {event.get('event_type')}"
-    return f"{event.get('time')}  {where:<20}  {who}: {change}{sure}"
+    return f"{at}  {where:<20}  face {face} {kind}: {change}{sure}"

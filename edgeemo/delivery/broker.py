@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +25,19 @@ from edgeemo.secret import read_password
 
 MACHINE_ID = Path("/etc/machine-id")
 LARGEST_COMMAND_BYTES = 64 * 1024
-"""A broker that speaks MQTT 5 is asked not to send us anything longer."""
+"""A broker that speaks MQTT 5 is asked not to send us anything longer; from others it is not taken."""
 
 NOT_YET_VALID, EXPIRED = 9, 10
 SELF_SIGNED = (18, 19)
 UNKNOWN_ISSUER = (2, 20, 21)
 WRONG_NAME = (62, 64)
 """OpenSSL's X509_V_ERR_* codes (openssl-verification-options(1ssl))."""
+
+PACKET_TOO_LARGE = 0x95
+with suppress(AttributeError):  # in paho 2.1 each code has a table of its own
+    # mosquitto refuses what is longer than its message_size_limit by a code that MQTT has for other
+    # packets; paho would end the connection over it, and the message would be sent again on the next.
+    ReasonCode.names[PACKET_TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
 
 
 class Trouble(NamedTuple):
@@ -41,6 +48,20 @@ class Trouble(NamedTuple):
     """Trying again soon is of no use: somebody has to change something."""
     is_eviction: bool = False
     """Another client with our client id may have taken our place: few brokers tell."""
+
+
+class Client(paho.Client):
+    """A paho client that takes no packet of more than LARGEST_COMMAND_BYTES, but ends the connection."""
+
+    refused_bytes = 0
+    """How many the packet had for which it did so."""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        # paho asks for all that is left of a packet at once: of a new one nothing is in memory yet.
+        if bufsize > LARGEST_COMMAND_BYTES:
+            self.refused_bytes = bufsize
+            raise ConnectionAbortedError(f"{bufsize} bytes in one packet")
+        return super()._sock_recv(bufsize)
 
 
 def client_id(config: Config, machine_id: Path = MACHINE_ID) -> str:
@@ -85,13 +106,13 @@ def _unusable(tls: TlsConfig, error: Exception) -> str:
     return f"{files} can't be used: {error}; PEM files are needed, the key without a passphrase and belonging to the certificate"
 
 
-def new_client(config: Config, name: str, *, is_version_5: bool = True) -> paho.Client:
+def new_client(config: Config, name: str, *, is_version_5: bool = True) -> Client:
     """An unconnected paho client that only writes from its own loop, with log-in and TLS set.
 
     Raises:
         ConfigError: password or certificates can't be used.
     """
-    client = paho.Client(
+    client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=name,
         protocol=MQTTProtocolVersion.MQTTv5 if is_version_5 else MQTTProtocolVersion.MQTTv311,
@@ -208,6 +229,14 @@ def explain_answer(code: ReasonCode, config: Config) -> Trouble:
 def explain_silence(mqtt: MqttConfig) -> Trouble:
     """Put into words that a port took the connection and ended it, or said nothing."""
     return Trouble(f"{mqtt.host}:{mqtt.port}: {_no_answer(mqtt)}")
+
+
+def explain_oversize(mqtt: MqttConfig, size: int) -> Trouble:
+    """Put into words that somebody sent us a message that is no command."""
+    return Trouble(
+        f"{mqtt.host}:{mqtt.port}: a message of {size} bytes came and was not read: no command has more than "
+        f"{LARGEST_COMMAND_BYTES}; if it comes again it is retained: clear it at the broker"
+    )
 
 
 def explain_loss(mqtt: MqttConfig, code: ReasonCode | None, said: str | None) -> Trouble:

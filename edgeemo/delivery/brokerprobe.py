@@ -11,6 +11,7 @@ from edgeemo.config import Config
 from edgeemo.delivery import broker
 from edgeemo.delivery.messages import Topics
 from edgeemo.delivery.visit import Visit
+from edgeemo.errors import BrokerError
 
 TIMEOUT_S = 5.0
 PROBE = "doctor"
@@ -27,7 +28,7 @@ class Step(NamedTuple):
 
 
 def probe(config: Config) -> Iterator[Step]:
-    """Go the whole way to the broker: name, port, TLS, login, publish; ends at the first step that fails.
+    """Go the whole way to the broker: name, port, TLS, login, publish, subscribe; ends where it fails.
 
     Raises:
         ConfigError: password or certificates can't be used.
@@ -79,19 +80,27 @@ def _tls(config: Config) -> Iterator[Step]:
 
 
 def _login(config: Config) -> Iterator[Step]:
-    """Log in beside a daemon that may be running, and publish what nobody keeps."""
+    """Log in beside a daemon that may be running, publish what nobody keeps, and ask for its commands."""
     visit = Visit(config)
     text = visit.log_in()
     yield Step("login", True, visit.welcome) if text is None else _failed("login", text)
     if text is not None:
         return
-    base = Topics(config.mqtt.prefix, config.device, config.camera.name).base
-    text = visit.publish(f"{base}/{PROBE}", "hello")
-    visit.leave()
-    if text is None:
-        yield Step("publish", True, f"may write below {base}/")
+    topics = Topics(config.mqtt.prefix, config.device, config.camera.name)
+    if (text := visit.publish(f"{topics.base}/{PROBE}", "hello")) is None:
+        yield Step("publish", True, f"may write below {topics.base}/")
+        yield _subscription(visit, topics)
     else:
         yield _failed("publish", text)
+    visit.leave()
+
+
+def _subscription(visit: Visit, topics: Topics) -> Step:
+    try:
+        visit.listen(*topics.commands)
+    except BrokerError as error:
+        return _failed("subscribe", str(error))
+    return Step("subscribe", True, f"may ask for commands below {topics.base}/")
 
 
 def _failed(name: str, text: str) -> Step:

@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from edgeemo.backoff import Backoff
@@ -25,13 +26,13 @@ def watch(config: Config) -> Iterator[dict[str, Any]]:
     """Yield the events of all devices below the prefix as they come, for ever; reconnects by itself.
 
     Raises:
-        BrokerError: the first connection does not come about.
+        BrokerError: the first connection does not come about, or the broker forbids to listen.
     """
-    guest = visit(config)
+    heard = _listen(config)
     backoff, pause = Backoff(), threading.Event()
     while True:
         try:
-            for _, payload in guest.listen(f"{config.mqtt.prefix}/+/+/event"):
+            for _, payload in heard:
                 backoff.reset()
                 yield from _event(payload)
         except BrokerError as error:
@@ -39,12 +40,16 @@ def watch(config: Config) -> Iterator[dict[str, Any]]:
         while True:
             pause.wait(backoff.pause_s())
             try:
-                guest = visit(config)
+                heard = _listen(config)
             except BrokerError as error:
                 logger.warning("%s", error)
             else:
                 logger.info("connected again")
                 break
+
+
+def _listen(config: Config) -> Iterator[tuple[str, str]]:
+    return visit(config).listen(f"{config.mqtt.prefix}/+/+/event")
 
 
 def _event(payload: str) -> Iterator[dict[str, Any]]:
@@ -69,8 +74,9 @@ def remove(config: Config) -> list[str]:
     topics = Topics(config.mqtt.prefix, config.device, config.camera.name)
     where = discovery_topic(config.homeassistant.prefix, config.device)
     guest = visit(config)
-    # What an ACL forbids to read is cleared all the same.
-    found = {topic for topic, _ in guest.listen(f"{topics.base}/#", quiet_s=QUIET_S)}
+    found: set[str] = set()
+    with suppress(BrokerError):  # what we are forbidden to read is cleared all the same
+        found = {topic for topic, _ in guest.listen(f"{topics.base}/#", quiet_s=QUIET_S)}
     cleared = [where, *sorted((found | set(topics.retained)) - {where})]
     for topic in cleared:
         if (text := guest.publish(topic, "", retain=True)) is not None:

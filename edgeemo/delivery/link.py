@@ -19,6 +19,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edgeemo.config import Config
 from edgeemo.delivery import broker
 from edgeemo.delivery.broker import Trouble
+from edgeemo.delivery.messages import LARGEST_PACKET_BYTES
 from edgeemo.types import Message
 
 LOOP_S = 1.0
@@ -45,14 +46,17 @@ RUBBISH = (
 class Listener(Protocol):
     """Who is told; always on the network thread, so it may only take notes."""
 
-    def on_up(self, link: Link, window: int) -> None:
-        """The broker let us in, and takes `window` unacknowledged messages at a time."""
+    def on_up(self, link: Link, window: int, largest_bytes: int) -> None:
+        """The broker let us in, and takes `window` unacknowledged messages at a time, none larger."""
 
     def on_down(self, link: Link | None, trouble: Trouble) -> None:
         """An attempt failed (None), or the connection `link` was lost."""
 
     def on_ack(self, link: Link, mid: int, refusal: str | None) -> None:
         """The broker took a message, or says why it won't."""
+
+    def on_deaf(self, wanted: str, refusal: str) -> None:
+        """The broker says why we are not to hear what we asked for with this filter."""
 
     def on_message(self, topic: str, payload: str, *, is_retained: bool) -> None:
         """Somebody sent us something."""
@@ -79,11 +83,13 @@ class Link:
         self._listener = listener
         self._trouble: Trouble | None = None
         self._said: str | None = None
+        self._wanted: tuple[str, ...] = ()
         self._client = broker.new_client(config, name, is_version_5=is_version_5)
         self._client.will_set(will.topic, will.payload, will.qos, will.retain)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.on_log = self._on_log
 
@@ -94,7 +100,8 @@ class Link:
         ).mid
 
     def subscribe(self, *filters: str) -> None:
-        """Ask for messages, from any thread."""
+        """Ask for messages, once a connection, from any thread."""
+        self._wanted = filters
         self._client.subscribe([(f, 1) for f in filters])
 
     def close(self) -> None:
@@ -146,14 +153,16 @@ class Link:
                 answer_by = now
 
     def _why_silent(self) -> Trouble:
+        if size := self._client.refused_bytes:
+            return broker.explain_oversize(self._mqtt, size)
         if self.was_up or (self._said and self._mqtt.tls.enabled):
             return broker.explain_loss(self._mqtt, None, self._said)
         return broker.explain_silence(self._mqtt)
 
     def _forget(self) -> None:
         """Close the socket and let the client go: its callbacks and we refer to each other."""
-        for name in ("on_connect", "on_disconnect", "on_publish", "on_message", "on_log"):
-            setattr(self._client, name, None)
+        for event in ("connect", "disconnect", "publish", "subscribe", "message", "log"):
+            setattr(self._client, f"on_{event}", None)
         if sock := self._client.socket():
             sock.close()
 
@@ -172,7 +181,8 @@ class Link:
             return
         self.was_up = True
         allowed = getattr(properties, "ReceiveMaximum", WINDOW)
-        self._listener.on_up(self, max(1, min(WINDOW, allowed)))
+        largest_bytes = getattr(properties, "MaximumPacketSize", LARGEST_PACKET_BYTES)
+        self._listener.on_up(self, max(1, min(WINDOW, allowed)), largest_bytes)
 
     def _on_disconnect(
         self,
@@ -200,6 +210,18 @@ class Link:
         if code.packetType == PacketTypes.PUBACK:
             self.acks += 1
             self._listener.on_ack(self, mid, code.getName() if code.is_failure else None)
+
+    def _on_subscribe(
+        self,
+        _client: paho.Client,
+        _userdata: Any,
+        _mid: int,
+        codes: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        for wanted, code in zip(self._wanted, codes, strict=False):
+            if code.is_failure:
+                self._listener.on_deaf(wanted, code.getName())
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         payload = bytes(message.payload).decode("utf-8", "replace")

@@ -16,6 +16,12 @@ ON, OFF = "ON", "OFF"
 AT_LEAST_ONCE = 1
 """MQTT's quality of service for all but telemetry: sent again until the broker has acknowledged it."""
 
+LARGEST_PACKET_BYTES = 5 + 268_435_455
+"""MQTT's own bound: the first byte, four for the length, and the most that those can say."""
+
+_AROUND_BYTES = 5 + 2 + 2 + 1
+"""Around topic and payload of a publish: that, the topic's length, an identifier, no properties."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -121,6 +127,11 @@ class EventWriter:
 def encode(fields: Mapping[str, Any]) -> str:
     """One JSON object in its shortest form, on one line."""
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+def packet_bytes(message: Message) -> int:
+    """As a packet the message has at most so many bytes."""
+    return _AROUND_BYTES + len(message.topic.encode()) + len(message.payload.encode())
 
 
 def retained(topic: str, payload: str, qos: int = AT_LEAST_ONCE) -> Message:

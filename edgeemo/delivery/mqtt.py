@@ -50,6 +50,9 @@ BIRTH_DELAY_S = (0.1, 2.0)
 FAREWELL_S = 0.3
 """Kept of the time to stop for storing what is left."""
 
+STORE_S = 6.0
+"""What a slow disk gets beyond that: with all that is stopped before it less than the unit's TimeoutStopSec=10."""
+
 Fact = Callable[[], None]
 """Something that happened, told to the delivery thread as what it is to do about it."""
 
@@ -112,7 +115,10 @@ class Publisher:
         self._connector.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Say goodbye: nobody seen, offline; events go out, or stay in the outbox for the next start."""
+        """Say goodbye: nobody seen, offline; events go out, or stay in the outbox for the next start.
+
+        For storing them a slow disk gets STORE_S more than `timeout_s`.
+        """
         stop_at = time.monotonic() + timeout_s
         self._facts.put(lambda: self._begin_to_stop(stop_at - FAREWELL_S))
         self._thread.join(timeout_s)
@@ -120,6 +126,9 @@ class Publisher:
         self._connector.stop(with_will=not self._has_said_goodbye)
         # Not for longer: what it may hang in is a name server or a dead address.
         self._connector.thread.join(max(0.1, stop_at - time.monotonic()))
+        self._thread.join(STORE_S)
+        if self._thread.is_alive():
+            logger.warning("the last events may be lost: they were not stored within %g s", STORE_S)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until the broker has everything that was handed over; False if not within `timeout_s`."""
@@ -176,9 +185,9 @@ class Publisher:
 
     # What the network thread tells.
 
-    def on_up(self, link: Link, window: int) -> None:
+    def on_up(self, link: Link, window: int, largest_bytes: int) -> None:
         """We are in."""
-        self._facts.put(lambda: self._greet(link, window))
+        self._facts.put(lambda: self._greet(link, window, largest_bytes))
 
     def on_down(self, link: Link | None, trouble: Trouble) -> None:
         """We are not."""
@@ -187,6 +196,11 @@ class Publisher:
     def on_ack(self, link: Link, mid: int, refusal: str | None) -> None:
         """One message less to worry about."""
         self._facts.put(lambda: self._settle(link, mid, refusal))
+
+    def on_deaf(self, wanted: str, refusal: str) -> None:
+        """Nobody can tell us anything there."""
+        text = f"the broker refuses a subscription to {wanted}: {refusal}; check its access rules"
+        self._facts.put(lambda: self._oddities.about(text))
 
     def on_message(self, topic: str, payload: str, *, is_retained: bool) -> None:
         """Somebody wants something."""
@@ -242,7 +256,13 @@ class Publisher:
         return words
 
     def _stand(self, topic: str, payload: str) -> None:
-        self._facts.put(lambda: self._standing.set(retained(topic, payload)))
+        self._facts.put(lambda: self._set(retained(topic, payload)))
+
+    def _set(self, *messages: Message) -> None:
+        """These are true from now on; what happened before is handed over first: `left` before `offline`."""
+        self._courier.send(time.monotonic())
+        for message in messages:
+            self._standing.set(message)
 
     def _report(self, figures: dict[str, Any]) -> None:
         courier = self._courier
@@ -254,12 +274,13 @@ class Publisher:
         }
         self._standing.set(retained(self._topics.telemetry, encode(figures), qos=0))
 
-    def _greet(self, link: Link, window: int) -> None:
+    def _greet(self, link: Link, window: int, largest_bytes: int) -> None:
         self._link = link
-        self._courier.up(link, window)
-        link.subscribe(*self._topics.commands)
+        self._courier.up(link, window, largest_bytes)
+        filters = list(self._topics.commands)
         if self._config.homeassistant.enabled:
-            link.subscribe(birth_topic(self._config.homeassistant.prefix))
+            filters.append(birth_topic(self._config.homeassistant.prefix))
+        link.subscribe(*filters)
         self._say_hello(is_reply=False)
         self._complaints.end(f"connected to {self._config.mqtt.host}:{self._config.mqtt.port}")
 
@@ -302,6 +323,8 @@ class Publisher:
     def _begin_to_stop(self, stop_at: float) -> None:
         self._stop_at = stop_at
         self._throttle.offer(CameraState())
-        self._standing.set(retained(self._topics.state, encode(CameraState().as_dict())))
-        self._standing.set(retained(self._topics.availability, OFFLINE))
-        self._standing.set(retained(self._topics.status, OFFLINE))
+        self._set(
+            retained(self._topics.state, encode(CameraState().as_dict())),
+            retained(self._topics.availability, OFFLINE),
+            retained(self._topics.status, OFFLINE),
+        )

@@ -33,8 +33,10 @@ class Visit:
         client = broker.new_client(self._config, name, is_version_5=is_version_5)
         self._answer: ReasonCode | None = None
         self._receipt: ReasonCode | None = None
+        self._grant: list[ReasonCode] = []
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
 
@@ -75,12 +77,26 @@ class Visit:
         return None
 
     def listen(self, *filters: str, quiet_s: float | None = None) -> Iterator[tuple[str, str]]:
-        """Subscribe and yield (topic, payload) as they come; ends when none has come for `quiet_s`.
+        """Subscribe, and return (topic, payload) as they come; ends when none has come for `quiet_s`.
 
         Raises:
-            BrokerError: the connection was lost.
+            BrokerError: the broker refuses it; while listening: the connection was lost.
         """
+        self._grant = []
         self._client.subscribe([(f, 1) for f in filters])
+        self._loop_until(lambda: bool(self._grant))
+        if not self._grant:
+            raise BrokerError(
+                f"the broker does not acknowledge a subscription to {', '.join(filters)}"
+            )
+        for wanted, code in zip(filters, self._grant, strict=False):
+            if code.is_failure:
+                raise BrokerError(
+                    f"the broker refuses a subscription to {wanted} ({code.getName()}); allow it in its access rules"
+                )
+        return self._heard(quiet_s)
+
+    def _heard(self, quiet_s: float | None) -> Iterator[tuple[str, str]]:
         heard_at = time.monotonic()
         while quiet_s is None or time.monotonic() - heard_at < quiet_s:
             if self._client.loop(TICK_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -106,6 +122,11 @@ class Visit:
 
     def _on_publish(self, _c: object, _u: object, _m: int, code: ReasonCode, _p: object) -> None:
         self._receipt = code
+
+    def _on_subscribe(
+        self, _c: object, _u: object, _m: int, codes: list[ReasonCode], _p: object
+    ) -> None:
+        self._grant = codes
 
     def _on_message(self, _c: object, _u: object, message: paho.MQTTMessage) -> None:
         self._inbox.append((message.topic, bytes(message.payload).decode("utf-8", "replace")))
