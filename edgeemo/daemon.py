@@ -8,12 +8,12 @@ import queue
 import signal
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from edgeemo.board import board_model
 from edgeemo.capture import Capture
 from edgeemo.classifier import TFLiteClassifier
+from edgeemo.clock import Beginning
 from edgeemo.config import Config
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.delivery.nobroker import NoBroker
@@ -42,6 +42,8 @@ PUBLISHER_STOP_S = 1.2
 
 RELOADABLE = frozenset({"detect", "track", "cadence", "mood", "publish", "power", "log"})
 """Sections that can change while running; the others hold what is open: camera, model, broker."""
+SIGHT = frozenset({"detect", "track", "cadence", "mood"})
+"""Those of them by which faces are seen: when one has changed, everybody is met anew."""
 
 Task = Callable[[], None]
 """Something for the main thread to do, asked for by another."""
@@ -77,7 +79,7 @@ class Daemon:
         self._classifier = TFLiteClassifier(config.model)
         self._notifier = Notifier.from_environment()
         self._watchdog = Watchdog(self._notifier, watchdog_interval_s())
-        self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._beginning = Beginning()
         self._pause = PauseFlag(config.state_dir, config.camera.name)
         self._source = make_source(config.camera)
         self._mailbox = Mailbox()
@@ -109,6 +111,7 @@ class Daemon:
         now = time.monotonic()
         self._config = config
         self._pipeline = pipeline
+        self._pipeline.adopt(config.publish)
         self._vitals.adopt(config, now)
         self._publisher.adopt(config.publish)
         self._status_at = now
@@ -161,12 +164,12 @@ class Daemon:
             self._publisher.state(CameraState.of(look.faces))
         self._face_count = len(look.faces)
         latency_s = time.monotonic() - (frame.at if self._source.live else started)
-        self._vitals.tally.add(look.skipped, look.stages, latency_s)
+        self._vitals.tally.add(look.skipped, look.refused, look.stages, latency_s)
 
     def _tell(self, events: tuple[EmotionEvent, ...]) -> None:
         for event in events:
             self._publisher.event(event)
-            logger.info("%s", event)
+            logger.debug("%s", event)  # not more: the journal lies on the card
 
     def _keep_up(self, now: float) -> None:
         """Whatever is due by the clock, whether or not frames come."""
@@ -185,7 +188,7 @@ class Daemon:
         return {
             "overwritten": self._mailbox.dropped,
             "camera_losses": self._capture.losses,
-            "started_at": self._started_at,
+            "started_at": self._beginning.rfc3339,
         }
 
     def _status(self) -> str:
@@ -203,9 +206,9 @@ class Daemon:
         """Tell when pictures begin and cease to come; systemd hears that work is done, or retried."""
         if self._capture.available != self._is_camera_told:
             self._is_camera_told = self._capture.available
-            self._publisher.availability(self._is_camera_told)
             if not self._is_camera_told:
-                self._forget_faces()
+                self._forget_faces()  # before: what happens while it is offline is not looked at
+            self._publisher.availability(self._is_camera_told)
         if not self._is_ready and (
             self._capture.frames or self._capture.losses or self._capture.paused
         ):
@@ -257,9 +260,11 @@ class Daemon:
         }
         if taken := sorted(changed & RELOADABLE):
             config = self._config.model_copy(update={n: getattr(fresh, n) for n in taken})
-            # Before anything is let go: a network that detect.model names may be refused.
-            pipeline = self._make_pipeline(config)
-            self._forget_faces()
+            pipeline = self._pipeline
+            if changed & SIGHT:
+                # Before anything is let go: a network that detect.model names may be refused.
+                pipeline = self._make_pipeline(config)
+                self._forget_faces()
             self._apply(config, pipeline)
         if waiting := sorted(changed - RELOADABLE):
             logger.warning("needs a restart to take effect: %s", ", ".join(waiting))

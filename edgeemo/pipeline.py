@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from edgeemo.config import Config
+from edgeemo.config import Config, PublishConfig
 from edgeemo.sight.cadence import Cadence, Plan, Skip
 from edgeemo.sight.detector import HaarDetector
 from edgeemo.sight.events import EventDiff
@@ -90,8 +90,13 @@ class Pipeline:
         return self._cadence
 
     def step(self, frame: Frame) -> Look:
-        """Look at the next frame, or don't: what is in it then, and what is to be told of it."""
-        self._stages, self._size = {}, frame.size
+        """Look at the next frame, or don't: what is in it then, and what is to be told of it.
+
+        With a frame of another size than those before everybody leaves, and all begins anew.
+        """
+        if frame.size != self._size:
+            return self._begin(frame)
+        self._stages = {}
         if not self._cadence.is_due(frame.at):
             return self._tell(frame, Skip.RATE)
         with self._stage("grey"):
@@ -120,6 +125,17 @@ class Pipeline:
         self._eye.clear()
         self._moods.clear()
         return self._events.advance((), self._size, at)
+
+    def adopt(self, publish: PublishConfig) -> None:
+        """Tell as often as these settings say, from now on."""
+        self._events.adopt(publish)
+
+    def _begin(self, frame: Frame) -> Look:
+        """Look at the first frame of its size: what is known is in pixels of another picture."""
+        left = self.reset(frame.at)
+        self._size = frame.size
+        look = self.step(frame)
+        return replace(look, events=left + look.events)
 
     def _plan(self, at: float, motion: Motion) -> Plan:
         eye = self._eye

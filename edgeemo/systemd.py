@@ -40,18 +40,13 @@ class Notifier:
         """A notifier to where systemd listens, as NOTIFY_SOCKET says."""
         return cls((os.environ if environ is None else environ).get("NOTIFY_SOCKET"))
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether anybody is told."""
-        return self._socket is not None
-
-    def ready(self, status: str | None = None) -> None:
+    def ready(self, status: str) -> None:
         """The service does its work; also said when a reload is over."""
-        self._send("READY=1", *_status(status))
+        self._send("READY=1", _status(status))
 
     def status(self, text: str) -> None:
         """Show one line in `systemctl status`."""
-        self._send(*_status(text))
+        self._send(_status(text))
 
     def watchdog(self) -> None:
         """Work moved."""
@@ -62,9 +57,9 @@ class Notifier:
         # Type=notify-reload tells this notice from one of an earlier reload by the clock.
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def stopping(self, status: str | None = None) -> None:
+    def stopping(self) -> None:
         """The service is on its way out."""
-        self._send("STOPPING=1", *_status(status))
+        self._send("STOPPING=1")
 
     def close(self) -> None:
         """Let the socket go; nothing is sent from here on."""
@@ -189,6 +184,6 @@ def _priority(level: int) -> int:
     return next((priority for least, priority in steps if level >= least), 7)
 
 
-def _status(text: str | None) -> tuple[str, ...]:
+def _status(text: str) -> str:
     """STATUS= must stay one line: a line break would begin another assignment."""
-    return () if text is None else (f"STATUS={' '.join(text.split())}",)
+    return f"STATUS={' '.join(text.split())}"

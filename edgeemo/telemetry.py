@@ -18,15 +18,23 @@ class Tally:
     def _clear(self) -> None:
         self._analysed = 0
         self._skipped: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
         self._stage_s: Counter[str] = Counter()
         self._stage_runs: Counter[str] = Counter()
         self._latency_s: list[float] = []
 
-    def add(self, skipped: str | None, stage_s: Mapping[str, float], latency_s: float) -> None:
+    def add(
+        self,
+        skipped: str | None,
+        refused: Mapping[str, int],
+        stage_s: Mapping[str, float],
+        latency_s: float,
+    ) -> None:
         """Count one frame.
 
         Args:
             skipped: why it was not analysed; None if it was.
+            refused: how many candidates came to nothing, by cause.
             stage_s: seconds by stage.
             latency_s: from capture to the end of the step.
         """
@@ -34,6 +42,7 @@ class Tally:
             self._analysed += 1
         else:
             self._skipped[skipped] += 1
+        self._refused.update(refused)
         self._stage_s.update(stage_s)
         self._stage_runs.update(stage_s.keys())
         self._latency_s.append(latency_s)
@@ -55,6 +64,7 @@ class Tally:
             "fps": round((captured - self._captured) / elapsed, 2),
             "fps_analysed": round(self._analysed / elapsed, 2),
             "skipped": dict(self._skipped),
+            "refused": dict(self._refused),
             "stage_ms": {
                 stage: round(1000 * seconds / self._stage_runs[stage], 3)
                 for stage, seconds in self._stage_s.items()

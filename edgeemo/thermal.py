@@ -100,11 +100,6 @@ class Thermometer:
         return max(readings) / 1000 if readings else None
 
 
-def read_health() -> Health:
-    """One reading of this board; who reads often keeps a Thermometer."""
-    return Thermometer().read()
-
-
 def parse_throttled(text: str) -> int:
     """The value in `throttled=0x50005` (vcgencmd) or `50005` (the kernel's file), both hexadecimal.
 

@@ -7,10 +7,9 @@ wall time is added only when a `Message` is formed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,7 +216,3 @@ class Message:
     payload: str
     qos: int = 0
     retain: bool = False
-
-
-JsonObject = Mapping[str, Any]
-"""A decoded JSON object."""

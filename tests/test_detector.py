@@ -206,3 +206,11 @@ def test_turned_is_black_outside() -> None:
     patch = turned(np.full((50, 50), 200, np.uint8), Box(-25, 0, 50, 50), (50, 50), 0.0)
     assert (patch[:, :24] == 0).all()
     assert (patch[:, 26:] == 200).all()
+
+
+def test_view_gives_a_patch_of_any_box_of_a_tiny_picture() -> None:
+    """There are no octaves below a single pixel; all that is outside is black."""
+    tiny = View(Frame(np.full((1, 3), 255, np.uint8), 0.0, 0))
+    patch = tiny.patch(Box(-300.0, -300.0, 600.0, 600.0), (20, 20))
+    assert patch.shape == (20, 20)
+    assert not patch[0].any()

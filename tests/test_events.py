@@ -148,3 +148,13 @@ def test_events_of_one_face_do_not_hold_back_those_of_another() -> None:
         ("changed", 1, 0.5),
         ("changed", 2, 0.6),
     ]
+
+
+def test_events_keep_the_interval_that_was_adopted_last() -> None:
+    """A change that waits is told with the next look when it has to wait no longer."""
+    diff = EventDiff(PublishConfig(change_interval_s=3600.0))
+    for at, label in enumerate(("neutral", "happy", "sad")):
+        diff.advance([face(label)], SIZE, at)
+    diff.adopt(PublishConfig(change_interval_s=1.0))
+    (event,) = diff.advance([face("sad")], SIZE, 3.0)
+    assert (event.label, event.previous, event.duration_s) == ("sad", "happy", 1.0)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgeemo.config import Config
+from edgeemo.config import Config, PublishConfig
 from edgeemo.errors import ModelError
 from edgeemo.pipeline import Look, build_pipeline
 from edgeemo.sight.cadence import Skip
-from edgeemo.types import Frame
+from edgeemo.types import EmotionEvent, Frame
 from scenery import SIZE, Actor, TileClassifier, paint, play
 
 
@@ -147,3 +147,36 @@ def test_pipeline_refuses_a_verifier_that_knows_no_faces() -> None:
     )
     with pytest.raises(ModelError, match=r"detect\.model needs one with the label face"):
         build_pipeline(config, TileClassifier())
+
+
+@pytest.mark.parametrize(
+    ("size", "faces"), [((320, 180), {2}), ((640, 360), {2}), ((270, 480), set()), ((1, 1), set())]
+)
+def test_pipeline_lets_everybody_leave_when_pictures_change_their_size(
+    size: tuple[int, int], faces: set[int]
+) -> None:
+    """Who was seen leaves first, in the pixels of then; who is seen now is somebody new."""
+    pipeline = build_pipeline(Config(), TileClassifier())
+    for frame in play(one, 2):
+        pipeline.step(frame)
+    scale = size[0] / SIZE[0]
+    still_there = [Actor(240 * scale, 130 * scale, 96 * scale)] if faces else []
+    picture = paint(still_there, size)
+    looks = [pipeline.step(Frame(picture, 2 + i / 12.5, 25 + i)) for i in range(10)]
+    left = looks[0].events[0]
+    assert (left.kind.value, left.face, left.at, left.frame_size) == ("left", 1, 2.0, SIZE)
+    assert {face.track.id for look in looks for face in look.faces} == faces
+
+
+def test_pipeline_tells_as_often_as_settings_say_that_it_adopts() -> None:
+    """The face stays who it is; its next change need not wait any longer."""
+    config = Config(publish=PublishConfig(change_interval_s=3600))
+    moods = ("neutral", "happiness", "surprise")
+    pipeline = build_pipeline(config, TileClassifier())
+    events: list[EmotionEvent] = []
+    for frame in play(lambda t: [Actor(240, 130, emotion=moods[int(t / 3)])], 9):
+        if frame.at == 8.0:
+            pipeline.adopt(PublishConfig(change_interval_s=0))
+        events += pipeline.step(frame).events
+    assert [(e.face, e.label) for e in events] == [(1, mood) for mood in moods]
+    assert events[-1].at == 8.0

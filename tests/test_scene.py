@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -14,14 +14,13 @@ import pytest
 from edgeemo.config import Config, PublishConfig
 from edgeemo.pipeline import Look, Pipeline, build_pipeline
 from edgeemo.types import Box, Frame
+from realfaces import DATA
 from scenery import SIZE, Actor, TileClassifier, play
 
-CLIPS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clips"
+CLIPS = DATA / "clips"
 needs_clips = pytest.mark.skipif(
     not (CLIPS / "faces.json").is_file(), reason="the clips in ../shared/data are not here"
 )
-
-Script = Callable[[float], Sequence[Actor]]
 
 
 def run(frames: Sequence[Frame], pipeline: Pipeline | None = None) -> list[Look]:

@@ -7,17 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgeemo.thermal import Health, Thermometer, Throttling, parse_throttled
-
-NOWHERE = "/nonexistent/vcgencmd"
-
-
-def tree(root: Path, files: dict[str, str]) -> Path:
-    """A sysfs with these files in it."""
-    for name, content in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="ascii")
-    return root
+from sysfs import NOWHERE, tree
 
 
 def program(path: Path, script: str) -> str:

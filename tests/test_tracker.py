@@ -214,9 +214,16 @@ def test_tracker_holds_twenty_faces() -> None:
 
 
 def test_tracker_smooths_jitter() -> None:
-    """Boxes that jump by a tenth of their side give one track that jumps less."""
-    looks = run(lambda t: [square(100 + 6 * (round(t * 10) % 2), 100)], 3)
+    """Boxes that jump to and fro by a fifth of their side give one track that jumps at most half as far."""
+    tracker, jump, looks = Tracker(CONFIG), 12, []
+    for i in range(30):
+        tracker.carry({track.id: Place(track.box, track.angle) for track in tracker.tracks}, i / 10)
+        tracker.update({}, [found(square(100 + jump * (i % 2), 100))], i / 10, SIZE)
+        looks.append(tracker.tracks)
     assert ids(looks) == {1}
+    settled = [track.box.x for tracks in looks[10:] for track in tracks]
+    assert len(settled) == 20
+    assert max(settled) - min(settled) <= jump / 2
 
 
 @pytest.mark.parametrize("fps", [5.0, 12.5, 60.0])
@@ -323,3 +330,50 @@ def test_tracker_never_uses_an_id_again() -> None:
     for i in range(2, 4):
         look(tracker, i / 10, [square(100, 100)])
     assert [track.id for track in tracker.tracks] == [2]
+
+
+def takeover(*sides: float) -> list[int]:
+    """Who is held, look by look: one face of side 60, and a newcomer of these sides beside it."""
+    tracker = Tracker(CONFIG, max_faces=1)
+    for i in range(2):
+        look(tracker, i / 10, [square(100, 100)])
+    held: list[int] = []
+    for i, side in enumerate(sides, 2):
+        (track,) = look(tracker, i / 10, [square(100, 100), square(400, 100, side)])
+        held.append(track.id)
+    return held
+
+
+def test_tracker_takes_the_larger_face_in_the_end() -> None:
+    """A third larger in area: not at once, but after two seconds in which it was."""
+    held = takeover(*[69.0] * 30)
+    assert held == [1] * held.index(2) + [2] * (30 - held.index(2))
+    assert 20 <= held.index(2) <= 22
+
+
+@pytest.mark.parametrize("sides", [[62.0] * 100, [69.0, 69.0, 69.0, 69.0, 64.0] * 20])
+def test_tracker_keeps_a_face_beside_one_of_nearly_its_size(sides: list[float]) -> None:
+    """A newcomer that is hardly larger, or only now and then."""
+    assert set(takeover(*sides)) == {1}
+
+
+def test_tracker_does_not_let_equals_alternate() -> None:
+    """Two whose sizes waver, each the larger one for a second at a time."""
+    tracker = Tracker(CONFIG, max_faces=1)
+    seen: list[tuple[Track, ...]] = []
+    for i in range(300):
+        sway = 4 * math.sin(math.pi * i / 10)
+        faces = [square(100, 100, 60 + sway), square(400, 100, 60 - sway)]
+        seen.append(look(tracker, i / 10, faces))
+    assert len(ids(seen)) == 1
+
+
+def test_tracker_refuses_who_waits_for_a_place_and_goes() -> None:
+    """A larger newcomer that is not found any more is given up as one that was never plain."""
+    tracker = Tracker(CONFIG, max_faces=1)
+    refused = 0
+    for i in range(20):
+        newcomer = [square(400, 100, 69)] if 4 <= i < 8 else []
+        look(tracker, i / 10, [square(100, 100), *newcomer])
+        refused += tracker.refused["unconfirmed"]
+    assert ([track.id for track in tracker.tracks], tracker.candidates, refused) == ([1], (), 1)

@@ -8,10 +8,8 @@ import pytest
 
 from edgeemo.config import Config
 from edgeemo.power import STEP
-from edgeemo.thermal import Thermometer
 from edgeemo.vitals import FIRST_REPORT_S, HEALTH_S, Vitals
-
-HOT = "99000\n"
+from sysfs import board_of
 
 
 def a_config(**sections: dict[str, float]) -> Config:
@@ -22,10 +20,7 @@ def a_config(**sections: dict[str, float]) -> Config:
 @pytest.fixture
 def vitals(tmp_path: Path) -> Vitals:
     """A board that is hot, and was seen to be so twice."""
-    zone = tmp_path / "class/thermal/thermal_zone0"
-    zone.mkdir(parents=True)
-    (zone / "temp").write_text(HOT)
-    hot = Vitals(a_config(), Thermometer(tmp_path, "/nonexistent/vcgencmd"), 0.0)
+    hot = Vitals(a_config(), board_of(tmp_path, 99.0), 0.0)
     for now in (0.0, HEALTH_S):
         hot.keep_up(now)
     return hot
@@ -63,7 +58,7 @@ def test_vitals_report_as_often_as_is_asked_for_last(vitals: Vitals) -> None:
 
 def test_vitals_keep_what_was_counted(vitals: Vitals) -> None:
     """Frames of before a reload are in the report after it."""
-    vitals.tally.add(None, {}, latency_s=0.0)
+    vitals.tally.add(None, {}, {}, latency_s=0.0)
     vitals.adopt(a_config(mood={"threshold": 0.6}), HEALTH_S)
     figures = vitals.report(HEALTH_S, captured=100)
     assert figures is not None

@@ -53,15 +53,14 @@ class Cadence:
 
     def __init__(self, config: CadenceConfig) -> None:
         self._config = config
-        self._due_at = float("-inf")
-        self._looked_at = float("-inf")
+        self._due_at = self._floor_at = float("-inf")
         self._classified_at: dict[int, float] = {}
         self._owed: set[int] = set()
         self.limit_fps = config.max_fps
 
     def clear(self) -> None:
         """Forget when was last looked: the next frame is analysed."""
-        self._due_at = self._looked_at = float("-inf")
+        self._due_at = self._floor_at = float("-inf")
         self._classified_at.clear()
         self._owed.clear()
 
@@ -78,22 +77,19 @@ class Cadence:
         is_settled: bool,
         is_caught_up: bool,
     ) -> Plan:
-        """What to do with a frame of `at`, given what has `motion` in it and the faces known.
+        """What to do with a frame that is due at `at`, given what has `motion` in it and the faces known.
 
         While faces are not settled (not believed yet, or missed) a picture that keeps still is
         looked at all the same. The search is caught up when it has been everywhere in every way.
         """
-        if not self.is_due(at):
-            return Plan(Skip.RATE)
-        is_first = self._looked_at == float("-inf")
-        is_still = self._is_still(motion, tracks, at)
-        if is_still and is_settled and at - self._looked_at < 1 / self._config.min_fps:
+        is_first = self._due_at == float("-inf")
+        is_idle = self._is_still(motion, tracks, at) and is_settled
+        if is_idle and at < self._floor_at:
             return Plan(Skip.STILL)
-        self._due_at = self._next_due(at)
-        self._looked_at = at
+        self._due_at, self._floor_at = self._next_due(at), self._next_floor(at)
         if is_first:
             return Plan(budget=max(FIRST, self._config.search_share))
-        return Plan(budget=self._budget(is_still and is_settled, bool(tracks), is_caught_up))
+        return Plan(budget=self._budget(is_idle, bool(tracks), is_caught_up))
 
     def _budget(self, is_idle: bool, has_faces: bool, is_caught_up: bool) -> float:
         if is_idle:
@@ -110,6 +106,13 @@ class Cadence:
         # 12.5 fps is looked at 10 times a second and not 6; but a long gap earns no burst.
         is_late = at - self._due_at < (1 - EARLY) * self._interval_s
         return (self._due_at if is_late else at) + self._interval_s
+
+    def _next_floor(self, at: float) -> float:
+        """When to look next though nothing moves, having looked at `at`."""
+        # An average as well, if `at` was due for this; never early, so that a look may be a frame late.
+        floor_s = 1 / self._config.min_fps
+        is_late = 0 <= at - self._floor_at < (1 + EARLY) * floor_s
+        return (self._floor_at if is_late else at) + floor_s
 
     @property
     def _interval_s(self) -> float:

@@ -52,6 +52,10 @@ class EventDiff:
         self._interval_s = config.change_interval_s
         self._told: dict[int, _Told] = {}
 
+    def adopt(self, config: PublishConfig) -> None:
+        """Keep the interval of these settings from now on."""
+        self._interval_s = config.change_interval_s
+
     def advance(
         self, faces: Sequence[Face], frame_size: tuple[int, int], at: float
     ) -> tuple[EmotionEvent, ...]:

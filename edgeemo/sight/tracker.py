@@ -37,6 +37,14 @@ TRIES = (0.0, 25.0, -25.0)
 """Degrees beside a face's last known tilt at which it is looked for, one after the other, when it
 was not found there."""
 
+CLEARLY_LARGER = 1.5
+"""Times the area of the smallest face held from which a newcomer takes its place at once..."""
+LARGER = 1.2
+LARGER_S = 2.0
+"""... and from which it does so when it was that much larger in every look of so many seconds. The
+areas found waver by a tenth, and some faces are framed a tenth wider than others: of two people of
+nearly the same size at most one is that much larger for so long, so that they don't alternate."""
+
 
 class Place(NamedTuple):
     """Where a face was followed to: its box, its tilt in degrees clockwise."""
@@ -59,11 +67,12 @@ class Probe(NamedTuple):
 
 @dataclass(slots=True)
 class _Candidate:
-    """A face that was seen, but not often enough yet."""
+    """A face that was seen, but not often enough yet, or that waits for a place since `larger_since`."""
 
     detection: Detection
     since: float
     looks: list[bool]
+    larger_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -86,7 +95,10 @@ class Tracker:
     def __init__(
         self, config: TrackConfig, max_faces: int = 8, ids: Iterator[int] | None = None
     ) -> None:
-        """Hold at most `max_faces`; `ids` go on where an earlier tracker of this run has ended."""
+        """Hold at most `max_faces`, the larger ones; `ids` go on where an earlier tracker has ended.
+
+        A newcomer takes the place of the smallest when it is CLEARLY_LARGER, or LARGER for LARGER_S.
+        """
         self._config = config
         self._max_faces = max_faces
         self._ids = ids or itertools.count(1)
@@ -197,9 +209,10 @@ class Tracker:
         ready: list[_Candidate] = []
         waiting: list[_Candidate] = []
         for candidate in self._candidates:
-            if sum(candidate.looks) >= self._config.confirm_hits:
+            looks = candidate.looks[-self._config.confirm_within :]
+            if sum(looks) >= self._config.confirm_hits:
                 ready.append(candidate)
-            elif len(candidate.looks) < self._config.confirm_within:
+            elif len(looks) < self._config.confirm_within:
                 waiting.append(candidate)
             else:
                 self.refused["unconfirmed"] += 1
@@ -208,16 +221,29 @@ class Tracker:
             self._admit(candidate, at)
 
     def _admit(self, candidate: _Candidate, at: float) -> None:
-        if len(self._held) >= self._max_faces and not self._make_room(candidate.detection.box):
-            self.refused["crowd"] += 1
+        if len(self._held) >= self._max_faces and not self._make_room(candidate, at):
+            if candidate.larger_since is None:
+                self.refused["crowd"] += 1
+            else:
+                self._candidates.append(candidate)
             return
         face, found = next(self._ids), candidate.detection
         self._held[face] = _Held(Track(face, found.box, candidate.since, at, found.angle))
 
-    def _make_room(self, box: Box) -> bool:
-        """Let the smallest track go if the newcomer is clearly larger: equals must not alternate."""
+    def _make_room(self, newcomer: _Candidate, at: float) -> bool:
+        """Let the smallest track go for a newcomer that is clearly larger, or larger for LARGER_S.
+
+        Equals must not alternate. While a newcomer is larger it has `larger_since` set, and waits;
+        in the first look in which it is not it is refused.
+        """
         smallest = min((held.track for held in self._held.values()), key=lambda t: t.box.area)
-        if box.area < 1.5 * smallest.box.area:
+        times = newcomer.detection.box.area / smallest.box.area
+        if times < LARGER:
+            newcomer.larger_since = None
+            return False
+        if newcomer.larger_since is None:
+            newcomer.larger_since = at
+        if times < CLEARLY_LARGER and at - newcomer.larger_since < LARGER_S:
             return False
         del self._held[smallest.id]
         return True

@@ -50,8 +50,15 @@ class View:
 
     def patch(self, box: Box, size: tuple[int, int], angle: float = 0.0) -> Picture:
         """`box` turned upright by `angle` degrees, at `size` (width, height), grey; black outside."""
-        octave = max(0, math.floor(math.log2(max(box.w * self._scale / size[0], 1.0))))
+        wanted = math.floor(math.log2(max(box.w * self._scale / size[0], 1.0)))
+        octave = min(wanted, self._last_octave)
         return turned(self._octave(octave), box.scale(self._scale / 2**octave), size, angle)
+
+    @property
+    def _last_octave(self) -> int:
+        """The one whose shorter side is a single pixel."""
+        height, width = self._source.shape[:2]
+        return int(math.log2(min(width, height)))
 
     def _octave(self, index: int) -> Picture:
         if not self._octaves:
