@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, urlsplit, urlunsplit
 
+BY_ID = "/dev/v4l/by-id/"
+"""Where udev links video devices by names that stay the same over reboots and ports."""
 STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https", "udp", "tcp")
 MASK = "***"
 
@@ -49,7 +51,9 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read `auto | demo | picamera2[:N] | v4l2[:N|path] | N | /dev/path | URL | file or folder`.
+        """Read `auto | demo | picamera2[:N] | v4l2[:N|path|name] | N | /dev/path | URL | file or folder`.
+
+        A name is one in /dev/v4l/by-id.
 
         Raises:
             ValueError: with what is allowed; the text itself is never repeated.
@@ -62,7 +66,7 @@ class Address:
         if head == Kind.PICAMERA2:
             return cls(Kind.PICAMERA2, _check_number(rest or "0", "picamera2:N"))
         if head == Kind.V4L2:
-            return cls(Kind.V4L2, _check_device(rest or "0"))
+            return cls(Kind.V4L2, _device(rest or "0"))
         if text.isdecimal() or text.startswith("/dev/"):
             return cls(Kind.V4L2, text)
         return cls(Kind.FILE, text)
@@ -117,7 +121,12 @@ def _check_number(text: str, form: str) -> str:
     return text
 
 
-def _check_device(text: str) -> str:
-    if not (text.isdecimal() or text.startswith("/")):
-        raise ValueError("v4l2: takes a device's number or its path, such as /dev/video0")
-    return text
+def _device(text: str) -> str:
+    """The number or path of a device given by its number, its path or its name in BY_ID."""
+    if text.isdecimal() or text.startswith("/"):
+        return text
+    if "/" in text:
+        raise ValueError(
+            f"v4l2: takes a device's number, its path such as /dev/video0, or its name in {BY_ID}"
+        )
+    return BY_ID + text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,8 @@ from edgeemo.errors import InputError
 from edgeemo.pipeline import Classifier, Look, Pipeline, build_pipeline
 from edgeemo.sources.container import is_still_gif
 from edgeemo.sources.file import FileSource
-from edgeemo.sources.reader import PICTURE_SUFFIXES, is_folder, is_picture
+from edgeemo.sources.oriented import oriented
+from edgeemo.sources.reader import PICTURE_SUFFIXES, files_in, is_folder, is_picture
 from edgeemo.sources.source import frames
 from edgeemo.types import Face, Frame
 
@@ -60,13 +61,13 @@ class Analyzer:
         self._thorough = build_pipeline(config, classifier, thorough=True)
 
     def look(self, path: Path) -> Iterator[Seen]:
-        """Every frame of a picture or clip, in order.
+        """Every frame of a picture or clip, in order, turned as the settings say of the camera's.
 
         Raises:
             InputError: the input can't be read.
         """
         pipeline = self._pipeline_for(path)
-        for frame in frames(FileSource(path)):
+        for frame in frames(oriented(FileSource(path), self._config.camera)):
             yield Seen(path, frame, pipeline.step(frame))
 
     def _pipeline_for(self, path: Path) -> Pipeline:
@@ -84,25 +85,18 @@ def is_still(path: Path) -> bool:
         return False  # whoever reads it says why it can't be read
 
 
-def inputs(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files meant by some paths: those of a folder are its pictures and clips, by name.
+def inputs(path: Path) -> list[Path]:
+    """The files meant by a path: those of a folder are its pictures and clips, by name.
 
     Raises:
-        InputError: a path that is not there or can't be looked at, or a folder without any.
+        InputError: it is not there or can't be looked at, or is a folder without any.
     """
-    for path in paths:
-        try:
-            path.stat()
-            files = _within(path) if is_folder(path) else [path]
-        except OSError as error:
-            raise InputError(f"can't read {path}: {error.strerror or error}") from error
-        yield from files
+    try:
+        path.stat()
+    except OSError as error:
+        raise InputError(f"can't read {path}: {error.strerror or error}") from error
+    return files_in(path, _is_known, "picture and no clip") if is_folder(path) else [path]
 
 
-def _within(folder: Path) -> list[Path]:
-    files = sorted(p for p in folder.iterdir() if p.is_file())
-    known = [p for p in files if p.suffix.lower() in (*PICTURE_SUFFIXES, *CLIP_SUFFIXES)]
-    if not known:
-        others = f"only {len(files)} other files" if files else "nothing at all"
-        raise InputError(f"{folder} holds no picture and no clip, {others}")
-    return known
+def _is_known(path: Path) -> bool:
+    return path.suffix.lower() in (*PICTURE_SUFFIXES, *CLIP_SUFFIXES)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edgeemo.errors import InputError
+from edgeemo.filename import opencv_name
 from edgeemo.types import UNCERTAIN, Box, Face, Picture
 
 BLACK = (0, 0, 0)
@@ -25,9 +26,8 @@ TEXT_HEIGHT = 22
 """Pixels that FONT's capitals are high at scale 1."""
 CLIP_CODES = {".avi": "MJPG", ".mp4": "mp4v"}
 """The clips that OpenCV's wheels can write, and how."""
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-MIN_INTERVAL_S = 1 / 240
-"""Between two pictures of a clip: time stamps may coincide."""
+WRITABLE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+"""Those of pictures."""
 
 
 def annotated(picture: Picture, faces: Sequence[Face]) -> Picture:
@@ -73,8 +73,8 @@ def _draw_text(canvas: Picture, text: str, above: tuple[int, int], width: int) -
 class Canvas(Protocol):
     """Where annotated pictures of one input go."""
 
-    def add(self, picture: Picture, at: float) -> None:
-        """Take the next picture, of `at` seconds from the start. Raises InputError if it can't be written."""
+    def add(self, picture: Picture) -> None:
+        """Take the next picture. Raises InputError if it can't be written."""
         ...
 
     def close(self) -> None:
@@ -82,16 +82,18 @@ class Canvas(Protocol):
         ...
 
 
-def open_canvas(path: Path, *, is_clip: bool) -> Canvas:
-    """A writer for a clip or a picture; the file's ending decides the format.
+def open_canvas(path: Path, fps: float | None) -> Canvas:
+    """A writer for a clip of `fps` pictures a second, or for a picture where that is None.
+
+    The file's ending decides the format.
 
     Raises:
         InputError: nothing can be written in such a format.
     """
-    known = CLIP_CODES if is_clip else PICTURE_SUFFIXES
+    known = WRITABLE_SUFFIXES if fps is None else CLIP_CODES
     if path.suffix.lower() not in known:
         raise InputError(f"can't write {path}: its name should end in one of {', '.join(known)}")
-    return ClipCanvas(path) if is_clip else PictureCanvas(path)
+    return PictureCanvas(path) if fps is None else ClipCanvas(path, fps)
 
 
 class PictureCanvas:
@@ -100,9 +102,11 @@ class PictureCanvas:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def add(self, picture: Picture, at: float) -> None:  # noqa: ARG002 - a picture has no time
+    def add(self, picture: Picture) -> None:
         """Write the picture."""
-        if not cv2.imwrite(str(self._path), picture):
+        with opencv_name(self._path) as name:
+            is_written = cv2.imwrite(name, picture)
+        if not is_written:
             raise _unwritable(self._path)
 
     def close(self) -> None:
@@ -110,43 +114,33 @@ class PictureCanvas:
 
 
 class ClipCanvas:
-    """Writes pictures of one size into a clip, at the rate of the first two."""
+    """Writes pictures of one size into a clip, `fps` a second."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, fps: float) -> None:
         self._path = path
-        self._first: tuple[Picture, float] | None = None
+        self._fps = fps
         self._writer: cv2.VideoWriter | None = None
 
-    def add(self, picture: Picture, at: float) -> None:
+    def add(self, picture: Picture) -> None:
         """Append a picture."""
-        if self._writer is not None:
-            self._writer.write(picture)
-        elif self._first is None:
-            self._first = picture, at
-        else:
-            earlier, earlier_at = self._first
-            self._writer = self._open(picture, at - earlier_at)
-            self._writer.write(earlier)
-            self._writer.write(picture)
+        if self._writer is None:
+            self._writer = self._open(picture)
+        self._writer.write(picture)
 
-    def _open(self, picture: Picture, interval_s: float) -> cv2.VideoWriter:
+    def _open(self, picture: Picture) -> cv2.VideoWriter:
         height, width = picture.shape[:2]
         code = cv2.VideoWriter.fourcc(*CLIP_CODES[self._path.suffix.lower()])
-        fps = 1.0 / max(interval_s, MIN_INTERVAL_S)
-        writer = cv2.VideoWriter(str(self._path), code, fps, (width, height))
+        with opencv_name(self._path) as name:
+            writer = cv2.VideoWriter(name, code, self._fps, (width, height))
         if not writer.isOpened():
             raise _unwritable(self._path)
         return writer
 
     def close(self) -> None:
-        """Finish the file; a clip of a single picture lasts a second."""
-        if self._writer is None and self._first is not None:
-            self._writer = self._open(self._first[0], 1.0)
-            self._writer.write(self._first[0])
+        """Finish the file."""
         if self._writer is not None:
             self._writer.release()
             self._writer = None
-        self._first = None
 
 
 def _unwritable(path: Path) -> InputError:

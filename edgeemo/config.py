@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from edgeemo.address import Address, mask_url
+from edgeemo.address import Address, Kind, mask_url
 
 
 def _identifier(text: str) -> str:
@@ -44,6 +44,14 @@ Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Zone = tuple[Share, Share, Share, Share]
 
 PACKAGE = Path(__file__).resolve().parent
+
+
+def expanded(path: Path) -> Path:
+    """The path with the home for which ~ or ~USER stands. Raises ValueError where there is none."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("~ stands for no home here: give the whole path") from error
 
 
 def hostname_id() -> str:
@@ -93,6 +101,11 @@ class Section(BaseModel):
             raise ValueError("no path and no text may hold a null character")
         return value
 
+    @field_validator("*")
+    @classmethod
+    def _home(cls, value: Any) -> Any:
+        return expanded(value) if isinstance(value, Path) else value
+
 
 class CameraConfig(Section):
     """Where pictures come from."""
@@ -100,8 +113,8 @@ class CameraConfig(Section):
     name: Identifier = "camera"
     """The camera's id in topics and events."""
     source: str = Field(default="auto", min_length=1)
-    """auto | picamera2[:N] | v4l2[:N|path] | a number or /dev path | rtsp:// or http:// URL |
-    a video, picture or folder | demo."""
+    """auto | picamera2[:N] | v4l2[:N|path|name in /dev/v4l/by-id] | a number or /dev path |
+    rtsp:// or http:// URL | a video, picture or folder | demo."""
     width: int = Field(default=1280, ge=160, le=7680)
     """Wanted width in pixels; a camera may choose another, which is said."""
     height: int = Field(default=720, ge=120, le=4320)
@@ -136,7 +149,9 @@ class CameraConfig(Section):
     @field_validator("source")
     @classmethod
     def _follows_grammar(cls, value: str) -> str:
-        Address.parse(value)
+        address = Address.parse(value)
+        if address.kind is Kind.FILE:
+            expanded(Path(address.target))
         return value
 
     @field_validator("rotate", mode="before")
@@ -164,9 +179,10 @@ class DetectConfig(Section):
     min_face_share: Share = 0.1
     """Smallest face as a share of the picture's height; the larger of both counts."""
     max_faces: int = Field(default=8, ge=1, le=64)
-    """At most so many at a time, the largest first."""
+    """At most so many at a time, the largest first; `largest_only` says when a larger one comes in."""
     largest_only: bool = False
-    """Only the largest face counts."""
+    """Only the largest face counts; another takes over at once when its area is 1.5 times as large, else
+    after two seconds in which it was 1.2 times as large."""
     model: Path = Field(default_factory=bundled_verifier)
     """The .tflite file of the network that tells faces from the rest, with its sidecar .json."""
     exclude: tuple[Zone, ...] = ()
@@ -342,7 +358,7 @@ class LogConfig(Section):
     """What is said on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important messages to be said."""
+    """The least important messages to be said; debug: each event too."""
 
     @field_validator("level", mode="before")
     @classmethod

@@ -22,7 +22,7 @@ import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from edgeemo.address import mask_url
+from edgeemo.address import MASK, mask_url
 from edgeemo.config import Config
 from edgeemo.errors import ConfigError
 
@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 ENV_PREFIX = "EDGEEMO_"
 DEFAULT_PATHS = (Path("/etc/edgeemo/config.yaml"),)
 SECRET_KEYS = ("password",)
-MASK = "********"
 
 Settings = dict[str, Any]
 
@@ -138,12 +137,14 @@ def _is_there(path: Path) -> bool:
 def exposure_warning(path: Path) -> str | None:
     """A line for the log if others can read a file that holds a password."""
     mode = path.stat().st_mode
-    is_shared = mode & stat.S_IROTH or (mode & stat.S_IRGRP and _has_members(path.stat().st_gid))
-    if not is_shared or not _holds_secret(_read(path)):
+    group_reads = mode & stat.S_IRGRP and _has_members(path.stat().st_gid)
+    if not (mode & stat.S_IROTH or group_reads) or not _holds_secret(_read(path)):
         return None
+    # Not without need, and never where the service itself reads by the group.
+    rights = "o-r, g-r" if group_reads and path.parent != DEFAULT_PATHS[0].parent else "o-r"
     return (
         f"{path} holds a password and can be read by others (mode {stat.S_IMODE(mode):o}): "
-        f"take the right to read it from them (chmod o-r, g-r), or use password_file"
+        f"take the right to read it from them (chmod {rights}), or use password_file"
     )
 
 
@@ -153,13 +154,6 @@ def _has_members(group: int) -> bool:
         return bool(grp.getgrgid(group).gr_mem)
     except KeyError:
         return True
-
-
-def masked(config: Config) -> Settings:
-    """All settings as plain values, secrets masked, for showing."""
-    settings = config.model_dump(mode="json")
-    settings["camera"]["source"] = mask_url(config.camera.source)
-    return settings
 
 
 def key_paths(model: type[BaseModel] = Config) -> Iterator[tuple[str, ...]]:

@@ -19,6 +19,10 @@ from edgeemo.address import Address, Kind, mask_url, with_login
         ("v4l2", Address(Kind.V4L2, "0")),
         ("v4l2:2", Address(Kind.V4L2, "2")),
         ("v4l2:/dev/v4l/by-id/usb-cam", Address(Kind.V4L2, "/dev/v4l/by-id/usb-cam")),
+        (
+            "v4l2:usb-046d_C920_1A-index0",
+            Address(Kind.V4L2, "/dev/v4l/by-id/usb-046d_C920_1A-index0"),
+        ),
         ("0", Address(Kind.V4L2, "0")),
         ("/dev/video2", Address(Kind.V4L2, "/dev/video2")),
         ("rtsp://cam/live", Address(Kind.STREAM, "rtsp://cam/live")),
@@ -48,7 +52,7 @@ def test_address_reads_every_form(text: str, address: Address) -> None:
         ("rtsp://[::1/s", "no host and port can be told"),
         ("rtsp://admin:secret/word@cam/", "belongs in camera.user and camera.password"),
         ("picamera2:front", "a camera's number"),
-        ("v4l2:webcam", "a device's number or its path"),
+        ("v4l2:by-id/webcam", "a device's number, its path"),
     ],
 )
 def test_address_refuses_other_forms_without_repeating_them(text: str, says: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import pytest
 
-from clips import write_grey_gif
+from clips import SIZE, plain, write_grey_gif
 from edgeemo import analysis
 from edgeemo.analysis import Analyzer
 from edgeemo.config import Config
@@ -36,3 +37,11 @@ def test_analyzer_leaves_it_to_the_reader_to_say_why_a_file_can_not_be_opened(
     monkeypatch.setattr(analysis, "is_still_gif", refuse)
     with pytest.raises(InputError, match=r"closed\.gif is empty"):
         next(Analyzer(Config(), TileClassifier()).look(path))
+
+
+def test_analyzer_turns_pictures_as_the_settings_say(tmp_path: Path) -> None:
+    """A recording of a camera that hangs sideways is seen as the daemon sees the camera."""
+    cv2.imwrite(str(tmp_path / "p.png"), plain(60))
+    config = Config.model_validate({"camera": {"rotate": 90}})
+    (seen,) = Analyzer(config, TileClassifier()).look(tmp_path / "p.png")
+    assert seen.frame.size == SIZE[::-1]

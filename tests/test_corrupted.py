@@ -46,9 +46,9 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A good picture or clip of one kind."""
     path: Path = tmp_path_factory.mktemp("good") / f"good{request.param}"
     stage, is_clip = Stage(SIZE), request.param in (".avi", ".mp4")
-    canvas = open_canvas(path, is_clip=is_clip)
+    canvas = open_canvas(path, 10.0 if is_clip else None)
     for index in range(12 if is_clip else 1):
-        canvas.add(stage.draw(3.0 + index / 10), index / 10)
+        canvas.add(stage.draw(3.0 + index / 10))
     canvas.close()
     return path
 

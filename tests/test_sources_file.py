@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from edgeemo.errors import EndOfSource, InputError
 from edgeemo.sources import frames
 from edgeemo.sources.container import is_cut_short, is_still_gif
 from edgeemo.sources.file import FileSource
-from edgeemo.sources.reader import is_picture
+from edgeemo.sources.reader import clip_fps, is_picture
 
 LEVELS = (10, 60, 110, 160, 210)
 
@@ -138,6 +141,23 @@ def _with(name: str, content: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def _png(width: int, height: int) -> bytes:
+    """A whole PNG that claims a size, whatever its data are enough for (RFC 2083)."""
+    size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", size), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+
+
+def _resized_jpeg(width: int, height: int) -> bytes:
+    """A JPEG that claims another size than its data have (ITU-T T.81, B.2.2)."""
+    size = struct.pack(">HH", height, width)
+    content = cv2.imencode(".jpg", plain(90))[1].tobytes()
+    return re.sub(rb"(\xff\xc0...)....", lambda m: m[1] + size, content, count=1, flags=re.S)
+
+
 def _folder(*names: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         for name in names:
@@ -159,6 +179,8 @@ def _folder(*names: str) -> Callable[[Path], Path]:
         (_with("no.jpg", b"this is no picture"), "neither a picture nor a video"),
         (_with("no.mp4", b"\x00" * 4096), "neither a picture nor a video"),
         (_with("empty.jpg", b""), "is empty"),
+        (_with("huge.png", _png(40_000, 40_000)), "damaged, or too large"),
+        (_with("huge.jpg", _resized_jpeg(60_000, 60_000)), "damaged, or too large"),
         (_folder(), "holds no picture, nothing at all"),
         (_folder("a.txt", "b.txt"), "holds no picture, only 2 other files"),
         (_folder("broken.jpg"), "broken.jpg is not a picture"),
@@ -236,3 +258,26 @@ def test_is_cut_short_misses_the_end_of_a_jpeg(tmp_path: Path, kind: str, kept: 
     content = _jpeg(kind)
     (tmp_path / "half.jpg").write_bytes(content[: int(kept * len(content))])
     assert is_cut_short(tmp_path / "half.jpg")
+
+
+@pytest.mark.parametrize("behind", [b"\n", b"\0\0", b"<!-- saved -->"])
+def test_is_cut_short_ignores_what_follows_a_whole_gif(tmp_path: Path, behind: bytes) -> None:
+    """Its blocks lead to its end, whatever a program has appended."""
+    path = write_gif(tmp_path / "a.gif", LEVELS, [0.1] * 5)
+    path.write_bytes(path.read_bytes() + behind)
+    assert not is_cut_short(path)
+
+
+def test_is_cut_short_misses_the_end_of_a_gif(tmp_path: Path) -> None:
+    """A byte like that of the end may be the last one of a piece, too."""
+    path = write_gif(tmp_path / "a.gif", LEVELS, [0.1] * 5)
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\x3b") + 1])
+    assert is_cut_short(path)
+
+
+def test_clip_fps_is_the_rate_of_the_whole_clip(tmp_path: Path) -> None:
+    """As written; a usual one for a file that says none."""
+    assert clip_fps(write_clip(tmp_path / "a.avi", LEVELS, fps=12)) == 12.0
+    (tmp_path / "no.avi").write_bytes(b"no clip")
+    assert clip_fps(tmp_path / "no.avi") == 25.0

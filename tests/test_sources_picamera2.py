@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
+import sys
 import threading
 import time
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,8 +32,7 @@ LONG_S = 30.0
 QUICK = CameraConfig(width=640, height=480, stall_s=1.0, retry_max_s=0.1)
 
 needs_camera = pytest.mark.skipif(
-    importlib.util.find_spec("picamera2") is None and not list_pi_cameras(),
-    reason="no Pi camera: picamera2 is missing, or lists none",
+    not list_pi_cameras(), reason="no Pi camera: picamera2 is missing, or lists none"
 )
 
 
@@ -197,3 +197,102 @@ def test_picamera2_number_that_does_not_exist_is_an_error() -> None:
     """The message says so, and how to list what there is."""
     with pytest.raises(SourceError, match="No camera number 9 found"):
         Picamera2Source(9, QUICK).open()
+
+
+class ScriptedRequest:
+    """A filled buffer of a camera that stands in for the real one."""
+
+    def __init__(self, metadata: dict[str, Any]) -> None:
+        self._metadata = metadata
+
+    def get_metadata(self) -> dict[str, Any]:
+        """What the camera says of the frame."""
+        return dict(self._metadata)
+
+    def make_array(self, stream: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """Black pictures."""
+        return np.zeros((480, 640, 3) if stream == "main" else (720, 640), np.uint8)
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+class ScriptedCamera:
+    """As much of a Picamera2 as the source calls, with the metadata that `granted` has."""
+
+    granted: dict[str, Any] = {}  # noqa: RUF012 - replaced by each test
+    camera_controls = dict.fromkeys(
+        ["FrameDurationLimits", "ExposureTime", "AnalogueGain", "ColourGains", "LensPosition"]
+    )
+
+    def __init__(self, _number: int) -> None:
+        self._streams: dict[str, Any] = {}
+
+    def create_video_configuration(self, **streams: Any) -> dict[str, Any]:
+        """As asked."""
+        return streams
+
+    def configure(self, streams: dict[str, Any]) -> None:
+        """Take the streams."""
+        self._streams = streams
+
+    def camera_configuration(self) -> dict[str, Any]:
+        """The streams taken."""
+        return self._streams
+
+    def set_controls(self, controls: dict[str, Any]) -> None:
+        """Do as `granted` says, whatever is asked."""
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def capture_request(self, **_: float) -> ScriptedRequest:
+        """A frame at once."""
+        return ScriptedRequest(self.granted)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize(
+    ("controls", "granted", "said"),
+    [
+        ({}, {"FrameDuration": 66_651}, []),
+        ({}, {}, []),
+        ({}, {"FrameDuration": 100_000}, ["FrameRate 10.0 instead of 15.0"]),
+        ({"FrameRate": 10}, {"FrameDuration": 100_000}, []),
+        ({"FrameDurationLimits": [33_333, 200_000]}, {"FrameDuration": 100_000}, []),
+        ({"ExposureTime": 10_000}, {"ExposureTime": 9_985}, []),
+        (
+            {"ExposureTime": 90_000, "AnalogueGain": 64.0},
+            {"ExposureTime": 66_000, "AnalogueGain": 16.0},
+            ["AnalogueGain 16.0 instead of 64.0", "ExposureTime 66000 instead of 90000"],
+        ),
+        ({"ExposureTime": 0}, {"ExposureTime": 20_000}, []),
+        (
+            {"ColourGains": [2.0, 9.0]},
+            {"ColourGains": (2.0, 7.99)},
+            ["ColourGains (2.0, 7.99) instead of [2.0, 9.0]"],
+        ),
+        ({"LensPosition": 4.0}, {"LensPosition": 1.0}, []),
+    ],
+)
+def test_picamera2_says_once_which_values_it_gives_instead(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    controls: dict[str, object],
+    granted: dict[str, object],
+    said: list[str],
+) -> None:
+    """A rate or a control that the first frame does not have as asked is told, not at each opening."""
+    monkeypatch.setattr(ScriptedCamera, "granted", granted)
+    module = types.ModuleType("picamera2")
+    module.__dict__["Picamera2"] = ScriptedCamera
+    monkeypatch.setitem(sys.modules, "picamera2", module)
+    source = Picamera2Source(0, QUICK.model_copy(update={"controls": controls}))
+    for _ in range(2):
+        source.open()
+        assert [source.read().size for _ in range(2)] == [(640, 480)] * 2
+        source.close()
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [f"picamera2:0 gives {line}" for line in said]

@@ -6,6 +6,8 @@ import importlib
 import logging
 import os
 import sys
+from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -43,6 +45,14 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(f"edgeemo.cli.{name}"), name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; it is done when who reads its output has gone (`edgeemo analyze … | head`)."""
+        # Here, since click.main would make an exit code of 1 of it.
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -61,6 +71,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; ends the process with the error's own exit code."""
     _log_to_standard_error()
+    _print_any_name()
     try:
         code = cli(standalone_mode=False)
     except EdgeemoError as error:
@@ -71,11 +82,29 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except BrokenPipeError:
-        # Who read our output has gone (`edgeemo analyze … | head`); nothing more can be flushed to it.
+    except OSError as error:
+        if not _is_output_stuck():
+            raise
+        click.echo(f"edgeemo: standard output can't be written: {error.strerror}", err=True)
+        code = EdgeemoError.exit_code
+    if _is_output_stuck():  # at its end Python would try once more, and say that it failed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code)
+
+
+def _is_output_stuck() -> bool:
+    """Whether standard output holds what it can't write: the disk is full, or its reader has gone."""
+    try:
+        print(end="", flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _print_any_name() -> None:
+    """A file's name that is not text is printed as the bytes that it is, as `ls` does."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def _log_to_standard_error() -> None:

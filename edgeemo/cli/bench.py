@@ -12,15 +12,21 @@ import click
 from edgeemo import bench as measuring
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.cli.options import overrides_option, read_config
-from edgeemo.sources import make_source
-from edgeemo.sources.source import frames
+from edgeemo.sources import frames
 
 
 @click.command()
 @click.argument("path", metavar="PATH")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--baseline", is_flag=True, help="Also the plain loop, on the same frames.")
-@click.option("--frames", "limit", default=900, show_default=True, help="At most so many.")
+@click.option(
+    "--frames",
+    "limit",
+    type=click.IntRange(min=1),
+    default=900,
+    show_default=True,
+    help="At most so many.",
+)
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="The settings.")
 @overrides_option
 def bench(
@@ -36,7 +42,7 @@ def bench(
     report = measuring.bench(
         config,
         TFLiteClassifier(config.model),
-        lambda: frames(make_source(config.camera)),
+        lambda: frames(measuring.repeatable_source(config.camera)),
         limit=limit,
         with_baseline=baseline,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 JPEG_MAGIC, JPEG_END = b"\xff\xd8", 0xD9
 JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
@@ -17,8 +17,8 @@ JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
 JPEG_ALONE = (0x01, *range(0xD0, 0xD9))
 """Markers without a segment: TEM, the restarts within a scan, and another start of a picture."""
 PNG_MAGIC, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND"
-GIF_MAGIC, GIF_END = b"GIF8", b"\x3b"
-GIF_EXTENSION, GIF_PICTURE = 0x21, 0x2C
+GIF_MAGIC = b"GIF8"
+GIF_EXTENSION, GIF_PICTURE, GIF_END = b"\x21", b"\x2c", b"\x3b"
 TAIL = 4096
 """Bytes at the end in which a trailer is looked for: some writers pad."""
 
@@ -31,7 +31,7 @@ def is_gif(path: Path) -> bool:
 
 def is_still_gif(path: Path) -> bool:
     """Whether a file is a GIF of one picture, which is not animated. Raises OSError."""
-    return is_gif(path) and _count_gif_pictures(path.read_bytes()) == 1
+    return is_gif(path) and _walk_gif(path.read_bytes()).pictures == 1
 
 
 def is_cut_short(path: Path) -> bool:
@@ -50,7 +50,7 @@ def is_cut_short(path: Path) -> bool:
         if head.startswith(PNG_MAGIC):
             return PNG_END not in _tail(file, size)
         if head.startswith(GIF_MAGIC):
-            return not _tail(file, size).rstrip(b"\0").endswith(GIF_END)
+            return not _walk_gif(path.read_bytes()).is_whole
         if head.startswith(b"RIFF"):
             return int.from_bytes(head[4:8], "little") + 8 > size
         if head[4:8] == b"ftyp":
@@ -79,17 +79,25 @@ def _lacks_jpeg_end(content: bytes) -> bool:
     return True
 
 
-def _count_gif_pictures(content: bytes) -> int:
-    """How many pictures a GIF holds, as far as it is there (GIF89a, sections 17 to 27)."""
+class _Gif(NamedTuple):
+    pictures: int
+    is_whole: bool
+
+
+def _walk_gif(content: bytes) -> _Gif:
+    """How many pictures a GIF holds, and whether its blocks lead to its end (GIF89a, sections 17 to 27).
+
+    What lies behind the end is not looked at.
+    """
     position, count = 13 + _color_table_bytes(content[10:11]), 0
-    while content[position : position + 1] in (bytes([GIF_EXTENSION]), bytes([GIF_PICTURE])):
-        if content[position] == GIF_PICTURE:
+    while (kind := content[position : position + 1]) in (GIF_EXTENSION, GIF_PICTURE):
+        if kind == GIF_PICTURE:
             count += 1
             position += 11 + _color_table_bytes(content[position + 9 : position + 10])
         else:
             position += 2
         position = _after_blocks(content, position)
-    return count
+    return _Gif(count, kind == GIF_END)
 
 
 def _color_table_bytes(flags: bytes) -> int:

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from edgeemo.address import Address, Kind
-from edgeemo.config import CameraConfig
+from edgeemo.config import CameraConfig, expanded
 from edgeemo.errors import ConfigError
 from edgeemo.sources.auto import AutoSource
 from edgeemo.sources.demo import DemoSource
 from edgeemo.sources.file import FileSource
-from edgeemo.sources.oriented import OrientedSource
+from edgeemo.sources.oriented import oriented
 from edgeemo.sources.picamera2 import Picamera2Source
 from edgeemo.sources.source import Clock, Source
 from edgeemo.sources.stream import StreamSource
@@ -28,10 +28,7 @@ def make_source(config: CameraConfig, clock: Clock = time.monotonic) -> Source:
         address = Address.parse(config.source)
     except ValueError as error:
         raise ConfigError("the settings", [f"camera.source: {error}"]) from error
-    source = _make_backend(address, config, clock)
-    if config.rotate or config.mirror:
-        return OrientedSource(source, config.rotate, config.mirror)
-    return source
+    return oriented(_make_backend(address, config, clock), config)
 
 
 def _make_backend(address: Address, config: CameraConfig, clock: Clock) -> Source:
@@ -47,5 +44,5 @@ def _make_backend(address: Address, config: CameraConfig, clock: Clock) -> Sourc
         case Kind.DEMO:
             return DemoSource((config.width, config.height), config.fps, clock)
         case Kind.FILE:
-            path = Path(address.target).expanduser()
+            path = expanded(Path(address.target))
             return FileSource(path, fps=config.fps, realtime=config.realtime, clock=clock)

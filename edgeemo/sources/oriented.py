@@ -7,6 +7,7 @@ import dataclasses
 import cv2
 import numpy as np
 
+from edgeemo.config import CameraConfig
 from edgeemo.sources.source import Source
 from edgeemo.types import Frame, Picture
 
@@ -15,6 +16,13 @@ ROTATIONS = {
     180: cv2.ROTATE_180,
     270: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }
+
+
+def oriented(source: Source, config: CameraConfig) -> Source:
+    """The source, turned and mirrored as the settings say."""
+    if config.rotate or config.mirror:
+        return OrientedSource(source, config.rotate, config.mirror)
+    return source
 
 
 class OrientedSource:

@@ -32,6 +32,13 @@ BUFFERS = 4
 LUMA_WIDTH = 640
 """Width of the small grey stream for detection; as the main one where that is smaller."""
 NS_PER_S = 1e9
+US_PER_S = 1e6
+TOLERANCE = 0.05
+"""A sensor has steps: so far a value may lie from what was asked, as a share of it."""
+AUTO_AT_ZERO = {"ExposureTime", "AnalogueGain"}
+"""Asked as 0 the camera chooses them itself."""
+SLOW = {"LensPosition"}
+"""What the first frame can't tell: the lens is still on its way."""
 BGR_FORMATS = {"RGB888": None, "NV12": cv2.COLOR_YUV2BGR_NV12, "YUV420": cv2.COLOR_YUV2BGR_I420}
 """How to get blue-green-red from a main stream; libcamera's RGB888 has blue first in memory."""
 
@@ -47,7 +54,9 @@ class Picamera2Source:
         self._config = config
         self._clock = clock
         self._camera: Any = None
-        self._said = ""
+        self._wanted: dict[str, Any] = {}
+        self._is_compared = False
+        self._said: set[str] = set()
         self._index = 0
 
     def open(self) -> None:
@@ -121,11 +130,15 @@ class Picamera2Source:
                     for n in unknown
                 ],
             )
-        self._camera.set_controls(wanted | {n: control_value(n, v) for n, v in given.items()})
+        self._wanted = wanted | {n: control_value(n, v) for n, v in given.items()}
+        self._is_compared = False
+        self._camera.set_controls(self._wanted)
 
     def _to_frame(self, request: Any) -> Frame:
         streams = self._camera.camera_configuration()
-        stamp = request.get_metadata().get("SensorTimestamp")
+        metadata = request.get_metadata()
+        self._compare(metadata)
+        stamp = metadata.get("SensorTimestamp")
         # libcamera stamps with the clock that counts from boot, as time.monotonic() does.
         at = self._clock() if stamp is None else stamp / NS_PER_S
         image = to_bgr(request.make_array("main"), streams["main"])
@@ -136,9 +149,20 @@ class Picamera2Source:
         main = self._camera.camera_configuration()["main"]
         granted = "{} x {}".format(*main["size"])
         wanted = f"{self._config.width} x {self._config.height}"
-        if granted not in (wanted, self._said):
+        if granted != wanted and granted not in self._said:
             log.warning("%s gives %s instead of %s", self.name, granted, wanted)
-            self._said = granted
+            self._said.add(granted)
+
+    def _compare(self, metadata: dict[str, Any]) -> None:
+        """Say once of each control, the rate among them, that the first frame has another value."""
+        if self._is_compared:
+            return
+        self._is_compared = True
+        for name, granted in differences(self._wanted, metadata).items():
+            if name not in self._said:
+                told = (self.name, name, granted, self._wanted[name])
+                log.warning("%s gives %s %s instead of %s", *told)
+                self._said.add(name)
 
 
 def import_picamera2() -> ModuleType:
@@ -198,3 +222,23 @@ def control_value(name: str, value: object) -> object:
         if hasattr(choices, value):
             return cast(object, getattr(choices, value))
     raise ConfigError("the settings", [f"camera.controls.{name}: there is no {value!r}"])
+
+
+def differences(wanted: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    """The controls that a frame's metadata name with another value than was asked for, and that value."""
+    granted = dict(metadata)
+    # The two ask for the same, and the limits leave the rate open.
+    if "FrameDurationLimits" not in wanted and metadata.get("FrameDuration"):
+        granted["FrameRate"] = round(US_PER_S / metadata["FrameDuration"], 2)
+    told = (wanted.keys() & granted.keys()) - SLOW
+    left_open = {name for name in AUTO_AT_ZERO & told if not wanted[name]}
+    return {n: granted[n] for n in sorted(told - left_open) if not agrees(wanted[n], granted[n])}
+
+
+def agrees(wanted: object, granted: object) -> bool:
+    """Whether two values are the same but for a sensor's steps; true of what is no number or numbers."""
+    try:
+        asked, got = (np.asarray(value, np.float64) for value in (wanted, granted))
+    except (TypeError, ValueError):
+        return True
+    return asked.shape == got.shape and np.allclose(got, asked, rtol=TOLERANCE, atol=0.0)

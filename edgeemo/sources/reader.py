@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 
 from edgeemo.errors import InputError
+from edgeemo.filename import opencv_name
 from edgeemo.sources.container import is_cut_short, is_gif
 from edgeemo.types import Picture
 
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 MS_PER_S = 1000.0
 CLEARLY_LESS = 0.9
 """A clip with less than this share of the frames that it announces is damaged."""
+USUAL_FPS = 25.0
+MAX_FPS = 240.0
+"""Clips that claim more mean the unit of their time stamps."""
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
@@ -67,7 +72,7 @@ class ClipReader:
     def __init__(self, path: Path) -> None:
         """Open it and decode the first frame. Raises InputError if there is none."""
         self._path = path
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        self._capture = _open_capture(path)
         self._previous_at = -1.0
         self._decoded = 0
         # FFmpeg takes nearly anything for a clip; only a decoded frame tells that it is one.
@@ -90,7 +95,7 @@ class ClipReader:
         self._decoded += 1
         at = self._capture.get(cv2.CAP_PROP_POS_MSEC) / MS_PER_S
         if at <= self._previous_at:  # formats without time stamps of their own
-            at = self._previous_at + self._interval_s()
+            at = self._previous_at + 1.0 / _fps(self._capture)
         self._previous_at = at = max(at, 0.0)
         return Still(np.asarray(image, np.uint8), at)
 
@@ -102,23 +107,41 @@ class ClipReader:
                 "%s is damaged: %d of %d frames can be read", self._path, self._decoded, announced
             )
 
-    def _interval_s(self) -> float:
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
-        return 1.0 / fps if fps > 0 else 1.0 / 25
-
     def close(self) -> None:
         """Close the file."""
         self._capture.release()
+
+
+def clip_fps(path: Path) -> float:
+    """How many frames a second a clip says that it has; a usual number where it does not."""
+    capture = _open_capture(path)
+    fps = _fps(capture)
+    capture.release()
+    return fps
+
+
+def _open_capture(path: Path) -> cv2.VideoCapture:
+    with opencv_name(path) as name:
+        return cv2.VideoCapture(name, cv2.CAP_FFMPEG)
+
+
+def _fps(capture: cv2.VideoCapture) -> float:
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return fps if 0 < fps <= MAX_FPS else USUAL_FPS
 
 
 def read_picture(path: Path) -> Picture:
     """Decode a picture file to (height, width, 3), blue first, turned upright by its EXIF data.
 
     Raises:
-        InputError: it is missing, no picture, or cut short.
+        InputError: it is missing, no picture, cut short, or of more than 2^30 pixels.
     """
     _refuse_unusable(path)
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        with opencv_name(path) as name:
+            image = cv2.imread(name, cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise InputError(f"{path} can't be decoded: it is damaged, or too large") from error
     if image is None:
         raise InputError(f"{path} is not a picture that can be read")
     return np.asarray(image, np.uint8)
@@ -131,7 +154,7 @@ def open_reader(path: Path, fps: float) -> Reader:
         InputError: there is nothing, or nothing usable.
     """
     if is_folder(path):
-        return PictureReader(pictures_in(path), fps)
+        return PictureReader(files_in(path, _may_be_picture, "picture"), fps)
     _refuse_unusable(path)
     if is_picture(path):
         return PictureReader([path], fps)
@@ -147,7 +170,8 @@ def is_folder(path: Path) -> bool:
 def is_picture(path: Path) -> bool:
     """Whether a file is decoded as a picture, by its content; a GIF is read as a clip. Raises OSError."""
     # Newer OpenCV takes a GIF for a picture, and would give the first frame only of an animated one.
-    return bool(cv2.haveImageReader(str(path))) and not is_gif(path)
+    with opencv_name(path) as name:
+        return bool(cv2.haveImageReader(name)) and not is_gif(path)
 
 
 def _refuse_unusable(path: Path) -> None:
@@ -160,19 +184,23 @@ def _refuse_unusable(path: Path) -> None:
         raise InputError(f"can't read {path}: {error.strerror or error}") from error
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures of a folder, in the order of their names.
+def files_in(folder: Path, is_wanted: Callable[[Path], bool], kind: str) -> list[Path]:
+    """The files of a folder that are wanted, in the order of their names; `kind` is what they are.
 
     Raises:
         InputError: there is none, or the folder can't be read.
     """
     try:
         files = sorted(p for p in folder.iterdir() if p.is_file())
+        wanted = [p for p in files if is_wanted(p)]
     except OSError as error:
         raise InputError(f"can't read {folder}: {error.strerror or error}") from error
-    # A broken picture is kept, to be named when its turn comes; other files are left out.
-    pictures = [p for p in files if p.suffix.lower() in PICTURE_SUFFIXES or is_picture(p)]
-    if not pictures:
+    if not wanted:
         others = f"only {len(files)} other files" if files else "nothing at all"
-        raise InputError(f"{folder} holds no picture, {others}")
-    return pictures
+        raise InputError(f"{folder} holds no {kind}, {others}")
+    return wanted
+
+
+def _may_be_picture(path: Path) -> bool:
+    """Whether a file is a picture, or by its name a broken one: that is named when its turn comes."""
+    return path.suffix.lower() in PICTURE_SUFFIXES or is_picture(path)

@@ -19,14 +19,20 @@ from edgeemo.types import Frame
 MS_PER_S = 1000
 EXPLAIN_S = 2.0
 """How long is waited, at most, to learn why a stream did not open."""
-USUAL_WAIT_S = 0.5 / 25
-"""Half the time between two pictures, where a stream does not say how many it sends."""
+USUAL_FPS = 25.0
+"""Where a stream does not say how many pictures it sends a second."""
+BACKLOG_S = 3.0
+"""More than this does not gather while FFmpeg looks at a stream."""
 FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 """Options for FFmpeg, `key;value|key;value`; OpenCV reads them whenever it opens a stream."""
 
 
 class StreamSource:
-    """A stream by its URL. It has to be read all the time: what waits in it grows old."""
+    """A stream by its URL. It has to be read all the time: what waits in it grows old.
+
+    A clip that a server holds is played at its own speed; at its end it is lost as a camera is,
+    and begins anew when it is opened again.
+    """
 
     live = True
 
@@ -36,6 +42,7 @@ class StreamSource:
         self._config = config
         self._clock = clock
         self._capture: OpenCVCapture | None = None
+        self._clip_began_at: float | None = None
         self._index = 0
 
     def open(self) -> None:
@@ -57,7 +64,11 @@ class StreamSource:
             reason = explain(url, min(self._config.open_timeout_s, EXPLAIN_S))
             raise SourceError(f"{self.name} can't be opened: {reason}")
         self._capture = OpenCVCapture(self.name, opened)
-        self._skip_backlog(self._capture)
+        if self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
+            self._clip_began_at = self._clock()
+        else:
+            self._clip_began_at = None
+            self._skip_backlog(self._capture)
 
     def _password(self) -> str | None:
         try:
@@ -68,7 +79,10 @@ class StreamSource:
             raise SourceError(f"{self.name} can't be opened: {reason}") from error
 
     def read(self) -> Frame:
-        """The next frame, stamped on arrival: the stamps in a stream are of the camera's clock."""
+        """The next frame, stamped on arrival: the stamps in a stream are of the camera's clock.
+
+        One of a clip is stamped with when it is due.
+        """
         if self._capture is None:
             raise SourceError(f"{self.name} is not open")
         asked_at = self._clock()
@@ -77,18 +91,27 @@ class StreamSource:
         # Timed out, FFmpeg first hands out what its decoder still held: old pictures, one a time-out.
         if now - asked_at >= self._config.stall_s:
             raise SourceError(f"{self.name} is lost: no picture for {self._config.stall_s:g} s")
-        frame = Frame(image=image, at=now, index=self._index)
+        frame = Frame(image=image, at=now + self._ahead_s(now), index=self._index)
         self._index += 1
         return frame
+
+    def _ahead_s(self, now: float) -> float:
+        """How long before it is due a picture of a clip was read, `stall_s` at most; 0 of a camera."""
+        if self._capture is None or self._clip_began_at is None:
+            return 0.0
+        due_at = self._clip_began_at + self._capture.get(cv2.CAP_PROP_POS_MSEC) / MS_PER_S
+        return min(max(due_at - now, 0.0), self._config.stall_s)
 
     def _skip_backlog(self, capture: OpenCVCapture) -> None:
         """Read off what gathered while FFmpeg looked at the stream: a second or two of old pictures."""
         fps = capture.get(cv2.CAP_PROP_FPS)
-        at_once_s = 0.5 / fps if fps > 0 else USUAL_WAIT_S
+        fps = fps if fps > 0 else USUAL_FPS
         deadline = self._clock() + self._config.open_timeout_s
-        while (asked_at := self._clock()) < deadline:
+        for _ in range(round(BACKLOG_S * fps)):
+            asked_at = self._clock()
             capture.read()
-            if self._clock() - asked_at >= at_once_s:  # it had to be waited for: it is of now
+            now = self._clock()
+            if now - asked_at >= 0.5 / fps or now >= deadline:  # waited for: it is of now
                 return
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ STAMP_RANGE_S = 60.0
 
 
 class V4L2Source:
-    """A camera by its number or path; a name in /dev/v4l/by-id stays true when ports change."""
+    """A camera by its number or path; one in /dev/v4l/by-id stays true when ports change."""
 
     live = True
 
