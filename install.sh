@@ -6,16 +6,17 @@
 #
 # For Raspberry Pi OS Bookworm and Trixie and Debian 12 and 13, 64-bit, and Bookworm 32-bit.
 # A new environment is built beside the old one, checked, and then switched to; whatever fails or
-# interrupts that, the machine is left as it was. Asks nothing.
+# interrupts that, what was in use stays in use. Of a first installation that fails Debian's packages
+# stay and, if it was past its check, the user and the folders. Asks nothing.
 set -euo pipefail
 umask 022
-cd "$(dirname "$(readlink -f "$0")")"
 
 readonly ROOT=/opt/edgeemo
 readonly ETC=/etc/edgeemo
 readonly STATE=/var/lib/edgeemo
 readonly UNITS=/etc/systemd/system
 readonly LINK=/usr/local/bin/edgeemo
+readonly LOCK=/run/edgeemo-install.lock
 # Debian's own: one under somebody's home is hidden from the service by its sandbox.
 readonly PYTHON=/usr/bin/python3
 
@@ -23,6 +24,7 @@ switched=     # once the new environment is in use
 restarted=()  # the units that were restarted in it
 dry_run=
 offline=
+wheel=        # of edgeemo itself, with --offline
 runtime=litert
 
 usage() {
@@ -70,10 +72,14 @@ look_around() {
     command -v systemctl >/dev/null || fail "$system: there is no systemd to run the service"
     # The userland's, not the kernel's: 32-bit Raspberry Pi OS runs under a 64-bit kernel.
     arch=$(dpkg --print-architecture)
-    python_version=none
-    [[ -x $PYTHON ]] &&
-        python_version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     board=
+    # Debian's smallest images lack it; which dependencies fit is a matter of its version.
+    if [[ ! -x $PYTHON ]]; then
+        say "this machine: $system, $arch, without $PYTHON"
+        run "apt-get install python3" apt_get python3
+        [[ ! $dry_run ]] || { echo "    the rest depends on its version"; exit; }
+    fi
+    python_version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     [[ -r /proc/device-tree/model ]] && board=$(tr -d '\0' </proc/device-tree/model)
     say "this machine: $system, $arch, Python $python_version${board:+, $board}"
 }
@@ -136,6 +142,16 @@ apt_get() {
     rm -f "$log"
 }
 
+# Nothing may be taken over, and later removed, that somebody else put there.
+refuse_what_is_not_ours() {
+    [[ ! -e $LINK || $(readlink "$LINK") == "$ROOT"/* ]] ||
+        fail "$LINK exists and is not ours: move it away first"
+    local account
+    account=$(getent passwd edgeemo || true)
+    [[ ! $account || $account == *:/nonexistent:* ]] ||
+        fail "there is an account edgeemo that is not the service's, whose home is /nonexistent: rename it first"
+}
+
 create_user() {
     say "system user edgeemo, in group video for the cameras"
     if ! getent passwd edgeemo >/dev/null; then
@@ -145,35 +161,47 @@ create_user() {
     run "usermod: group video" usermod --append --groups video edgeemo
 }
 
-# Build the new environment in its final place, since a venv can't be moved: sets new.
+# Build the new environment in its final place, since a venv can't be moved: sets version, wheel, new.
 build_environment() {
-    local version
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' edgeemo/__init__.py)
+    [[ ! $offline ]] || find_wheel
     new=$ROOT/$version-$(date -u +%Y%m%dT%H%M%SZ)
     say "environment $new"
     [[ $dry_run ]] || { trap abandon EXIT; trap 'exit 130' INT TERM HUP; }
     run "a virtual environment that also sees Debian's packages (picamera2)" \
         "$PYTHON" -m venv --system-site-packages "$new"
+    run "edgeemo $version itself" install_itself
     run "dependencies (a few hundred MB on disk, some minutes on a Pi)" \
         pip_install --no-deps -r "tools/requirements/$requirements.txt"
-    run "edgeemo $version itself" install_itself
     run "its units, default settings and documentation" copy_extras
 }
 
 pip_install() {
     local from=()
     [[ $offline ]] && from=(--no-index --find-links "$offline")
-    "$new/bin/python" -m pip install --quiet --disable-pip-version-check "${from[@]}" "$@"
+    # As a variable, since pip calls another one to build edgeemo itself.
+    PIP_NO_CACHE_DIR=1 "$new/bin/python" -m pip install --quiet --disable-pip-version-check "${from[@]}" "$@"
+}
+
+find_wheel() {
+    local found=("$offline/edgeemo-$version"-*.whl)
+    wheel=${found[0]}
+    [[ -e $wheel ]] || fail "$offline holds no edgeemo $version: make it again with make wheelhouse"
 }
 
 install_itself() {
-    local wheels=("$offline"/edgeemo-*.whl)
-    if [[ $offline ]]; then
-        [[ -e ${wheels[0]} ]] || fail "$offline holds no edgeemo wheel: make it again with make wheelhouse"
-        pip_install --no-deps "${wheels[-1]}"
-    else
-        pip_install --no-deps .
-    fi
+    pip_install --no-deps "${wheel:-.}"
+    [[ ! $wheel ]] || is_of_this_checkout ||
+        fail "$wheel was made of other sources than these: make it again with make wheelhouse"
+}
+
+# A wheel of the same version may all the same be older than the checkout; says which files differ.
+is_of_this_checkout() {
+    local installed
+    installed=$("$new/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/edgeemo
+    diff -rq -x __pycache__ -x models -x config.yaml edgeemo "$installed" &&
+        diff -rq -x '*.report.html' models "$installed/models" &&
+        diff -q config.yaml "$installed/config.yaml"
 }
 
 copy_extras() {
@@ -195,6 +223,7 @@ abandon() {
             "$UNITS"/*.wants/edgeemo.service
     fi
     rm -rf "$new"
+    rmdir --ignore-fail-on-non-empty "$ROOT" 2>/dev/null
     echo "install.sh: failed; $told" >&2
     exit "$code"
 }
@@ -244,10 +273,15 @@ config_of() {
     esac
 }
 
-install_config() {
+install_folders() {
     say "settings in $ETC, state in $STATE"
     run "readable by root and the service, since they may hold a password" make_folders
-    local shipped=$ROOT/current/share/edgeemo/config.yaml
+}
+
+# Once nothing can fail any more: a failed upgrade has no new defaults.
+install_config() {
+    say "settings"
+    local shipped=$ROOT/$old/share/edgeemo/config.yaml
     if [[ -d $ETC && ! -x $ETC ]]; then
         echo "    what there is in $ETC can only be told with sudo"
     elif [[ ! -e $ETC/config.yaml ]]; then
@@ -262,6 +296,9 @@ make_folders() {
     if [[ -d $ETC && $(stat -c %G "$ETC") != edgeemo ]]; then
         find "$ETC" -path "$ETC/secrets" -prune -o -group root -exec chgrp edgeemo {} +
     fi
+    # The service reads its settings by their group, also those that were put there for root alone.
+    [[ ! -d $ETC ]] ||
+        find "$ETC" -maxdepth 1 -type f -name '*.yaml' -group edgeemo ! -perm -g=r -exec chmod g+r {} +
     if [[ -d $STATE && $(stat -c %U "$STATE") != edgeemo ]]; then
         chown -R edgeemo:edgeemo "$STATE"
     fi
@@ -349,26 +386,33 @@ doctor() {
     fi
 }
 
+take_lock() {
+    exec 9>"$LOCK"
+    # The uninstaller may have removed the file between these two steps.
+    if ! flock --nonblock 9 || [[ ! $LOCK -ef /proc/self/fd/9 ]]; then
+        fail "another installation is running"
+    fi
+}
+
 main() {
     read_arguments "$@"
+    # Not before: a folder among the arguments is one of the caller's.
+    cd "$(dirname "$(readlink -f "$0")")"
     look_around
     choose_set
     choose_picamera2
-    if [[ ! $dry_run ]]; then
-        exec 9>/run/edgeemo-install.lock
-        flock --nonblock 9 || fail "another installation is running"
-    fi
+    refuse_what_is_not_ours
+    [[ $dry_run ]] || take_lock
     old=$(basename "$(readlink "$ROOT/current" || true)")
-    [[ ! -e $LINK || $(readlink "$LINK") == "$ROOT"/* ]] ||
-        fail "$LINK exists and is not ours: move it away first"
     install_debian_packages
-    create_user
     build_environment
     check_environment
-    install_config
+    create_user
+    install_folders
     switch
     install_units
     restart_units
+    install_config
     remove_older
     say_what_next
 }

@@ -11,9 +11,15 @@ readonly ETC=/etc/edgeemo
 readonly STATE=/var/lib/edgeemo
 readonly UNITS=/etc/systemd/system
 readonly LINK=/usr/local/bin/edgeemo
+readonly LOCK=/run/edgeemo-install.lock
 
 dry_run=
 purge=
+
+fail() {
+    echo "uninstall.sh: $*" >&2
+    exit 1
+}
 
 run() {
     echo "==> $1"
@@ -30,10 +36,16 @@ read_arguments() {
             *) sed -n '2,4s/^# *//p' "$0"; [[ $argument == -h || $argument == --help ]] && exit; exit 1 ;;
         esac
     done
-    if [[ ! $dry_run && $(id -u) != 0 ]]; then
-        echo "uninstall.sh: has to be run as root: sudo ./uninstall.sh (or --dry-run)" >&2
-        exit 1
+    [[ $dry_run || $(id -u) == 0 ]] || fail "has to be run as root: sudo ./uninstall.sh (or --dry-run)"
+}
+
+# The installer's own, so that neither works while the other does; it goes while it is still held.
+take_lock() {
+    exec 9>"$LOCK"
+    if ! flock --nonblock 9 || [[ ! $LOCK -ef /proc/self/fd/9 ]]; then
+        fail "an installation is running"
     fi
+    trap 'rm -f "$LOCK"' EXIT
 }
 
 stop_units() {
@@ -45,7 +57,13 @@ stop_units() {
 
 remove_units() {
     rm -f "$UNITS/edgeemo.service" "$UNITS/edgeemo@.service"
-    [[ ! -d /run/systemd/system ]] || systemctl daemon-reload
+    [[ ! -d /run/systemd/system ]] || forget_units
+}
+
+# One that had failed would else be listed as failed for ever.
+forget_units() {
+    systemctl daemon-reload
+    systemctl reset-failed 'edgeemo[.@]*service'
 }
 
 remove_link() {
@@ -60,13 +78,21 @@ keep_for_root() {
     done
 }
 
+# Only an account as the installer makes it: a person's has a home.
 remove_user() {
-    ! getent passwd edgeemo >/dev/null || userdel edgeemo
+    local account
+    account=$(getent passwd edgeemo || true)
+    if [[ $account && $account != *:/nonexistent:* ]]; then
+        echo "    it is not the installer's, whose home is /nonexistent: it stays"
+        return
+    fi
+    [[ ! $account ]] || userdel edgeemo || fail "the user edgeemo stays, all else is done"
     ! getent group edgeemo >/dev/null || groupdel edgeemo
 }
 
 main() {
     read_arguments "$@"
+    [[ $dry_run ]] || take_lock
     run "stopping edgeemo and taking it out of the boot" stop_units
     run "removing its units" remove_units
     run "removing $LINK" remove_link
@@ -75,8 +101,9 @@ main() {
     else
         run "keeping $ETC, $STATE and drop-ins, for root alone (--purge removes them)" keep_for_root
     fi
-    run "removing the user edgeemo" remove_user
     run "removing $ROOT" rm -rf "$ROOT"
+    # Last: a process of its own keeps an account, and shall keep nothing else.
+    run "removing the user edgeemo" remove_user
 }
 
 main "$@"

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,14 +26,17 @@ from edgeemo.board import board_model, os_name
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import Config
 from edgeemo.delivery.brokerprobe import probe
-from edgeemo.errors import BrokerError, ConfigError, EdgeemoError
+from edgeemo.errors import BrokerError, ConfigError, EdgeemoError, SourceError
 from edgeemo.pipeline import build_pipeline
 from edgeemo.sight.detector import load_cascade
 from edgeemo.sources import make_source
+from edgeemo.systemd import STATE_DIR
 from edgeemo.thermal import Thermometer
 from edgeemo.types import Box
 
 CPUINFO = Path("/proc/cpuinfo")
+ASK_S = 10.0
+"""For so long systemd may take for an answer."""
 PICAMERA2_MEND = "sudo apt install python3-picamera2, and a venv made with --system-site-packages"
 
 
@@ -170,13 +174,42 @@ def _camera(config: Config) -> Iterator[Finding]:
     source = make_source(config.camera)
     try:
         source.open()
-        frame = source.read()
+        width, height = source.read().size
+    except SourceError:
+        if (holder := _holder(source.name)) is None:
+            raise
+        found = f"held by {holder}"
+    else:
+        found = f"{width} x {height} pixels"
     finally:
         source.close()
-    width, height = frame.size
-    yield Finding(
-        Verdict.GOOD, "camera", f"{mask_url(config.camera.source)}: {width} x {height} pixels"
-    )
+    yield Finding(Verdict.GOOD, "camera", f"{mask_url(config.camera.source)}: {found}")
+
+
+def _holder(camera: str) -> str | None:
+    """The service of these settings and what it says, if it gets pictures from this very camera."""
+    # As the command line and the installer set it: what the unit of these settings gives its service.
+    state = Path(os.environ.get("STATE_DIRECTORY", os.curdir))
+    if state == STATE_DIR:
+        unit = "edgeemo.service"
+    elif state.parent == STATE_DIR:
+        unit = f"edgeemo@{state.name}.service"
+    else:
+        return None
+    # The daemon begins its status with the camera's name only while pictures come.
+    said = _status_of(unit)
+    return f'{unit}, which says "{said}"' if said.startswith(f"{camera}: ") else None
+
+
+def _status_of(unit: str) -> str:
+    """The line that an active unit shows in `systemctl status`; empty if there is none."""
+    ask = ["systemctl", "show", unit, "--property=ActiveState", "--property=StatusText"]
+    try:
+        told = subprocess.run(ask, capture_output=True, text=True, timeout=ASK_S, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    shown = dict(line.partition("=")[::2] for line in told.stdout.splitlines())
+    return shown.get("StatusText", "") if shown.get("ActiveState") == "active" else ""
 
 
 def _broker(config: Config) -> Iterator[Finding]:

@@ -15,8 +15,8 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from broker import wait_until
 from realparts import missing, require
+from waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = "/srv/edgeemo"
