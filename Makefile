@@ -23,9 +23,9 @@ help: ## this list
 env: $(VENV)/.complete ## build the environment, in .venv, with tools and tests
 	@echo "environment: $(VENV)"
 
-run: $(VENV)/.complete ## run the daemon on CONFIG; without camera or broker in it, on a demo of both
-	@echo "edgeemo run $(CONFIG) --demo $(ARGS)   (Ctrl-C ends it)"
-	@exec $(EDGEEMO) run $(CONFIG) --demo $(ARGS)
+run: $(VENV)/.complete ## run the daemon on CONFIG and print events; without camera or broker in it, a demo of both
+	@echo "edgeemo run $(CONFIG) --demo --set log.level=debug $(ARGS)   (Ctrl-C ends it)"
+	@exec $(EDGEEMO) run $(CONFIG) --demo --set log.level=debug $(ARGS)
 
 test: $(VENV)/.complete ## run every test that takes no minutes, a real broker included
 	@tools/need.sh mosquitto mosquitto
@@ -61,7 +61,7 @@ clean: ## remove environments, wheelhouse and caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.complete: pyproject.toml
-	@tools/make_env.sh $(VENV) tools,dev,demo
+	@tools/make_env.sh $(VENV) tools,keras2,dev,demo
 
 $(TFLITE_VENV)/.complete: pyproject.toml
 	@tools/make_env.sh $(TFLITE_VENV) tflite-runtime,dev,demo

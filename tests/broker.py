@@ -16,6 +16,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from realparts import require
+from waiting import wait_until
 
 START_S = 10.0
 ANYBODY = ("allow_anonymous true",)
@@ -108,14 +109,6 @@ def persistent_broker(folder: Path) -> Mosquitto:
             "max_queued_messages 0",
         ),
     )
-
-
-def wait_until(condition: Any, timeout_s: float = 10.0, what: str = "it") -> None:
-    """Wait for a condition of the real world; fails when it does not come true in time."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come true within {timeout_s} s"
-        time.sleep(0.01)
 
 
 class Listener:

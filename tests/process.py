@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from broker import wait_until
+from waiting import wait_until
 
 STOP_S = 10.0
 

@@ -13,15 +13,17 @@ import pytest
 
 from edgeemo.types import Picture
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""What is too large for the repository, beside the checkout."""
+FER2013 = DATA / "fer2013"
 SIDE = 48
 
 
 def real_faces(split: str) -> Iterator[tuple[dict[str, str], Picture]]:
     """(row of the csv, grey picture) of each face of `training` or `publictest`; skips without the data."""
-    if not FOLDER.is_dir():
+    if not FER2013.is_dir():
         pytest.skip("needs ../shared/data/fer2013")
-    with (FOLDER / f"{split}.csv").open(newline="") as file:
+    with (FER2013 / f"{split}.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             sheet = _sheet(row["sheet"])
             y, x = divmod(int(row["cell"]), sheet.shape[1] // SIDE)
@@ -30,6 +32,6 @@ def real_faces(split: str) -> Iterator[tuple[dict[str, str], Picture]]:
 
 @cache
 def _sheet(name: str) -> Picture:
-    sheet = cv2.imread(str(FOLDER / name), cv2.IMREAD_GRAYSCALE)
+    sheet = cv2.imread(str(FER2013 / name), cv2.IMREAD_GRAYSCALE)
     assert sheet is not None
     return np.asarray(sheet, np.uint8)

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+
 from edgeemo.types import Picture
 from learning.augment import Augmentation, mix
 from learning.recipes import RECIPES

@@ -5,83 +5,21 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from clips import write_clip
 from edgeemo.capture import Capture
 from edgeemo.config import CameraConfig
-from edgeemo.errors import EndOfSource, InputError, SourceError
+from edgeemo.errors import EndOfSource, InputError
 from edgeemo.mailbox import Mailbox
 from edgeemo.sources import Source, make_source
-from edgeemo.types import Frame
+from playedsource import LONG_S, PlayedSource, lose, picture
+from waiting import wait_until
 
-LONG_S = 20.0
-"""Longer than anything here takes: reached only by a test that fails."""
 FAST = CameraConfig(retry_max_s=0.01)
 """Tries again at once."""
-
-Step = Callable[[], None]
-
-
-class PlayedSource:
-    """A source whose every `read` is preceded by the next step of a script; then it blocks."""
-
-    name = "the played camera"
-
-    live = True
-
-    def __init__(
-        self, *steps: Step, then: Iterable[Step] = (), opening: Iterable[Step] = ()
-    ) -> None:
-        self.opened, self.closed = 0, threading.Event()
-        self.hung = threading.Event()
-        self.freed = threading.Event()
-        self._steps = itertools.chain(steps, then)
-        self._opening = iter(opening)
-        self._index = 0
-
-    def open(self) -> None:
-        """Play the next step of the opening, if there is one left."""
-        next(self._opening, lambda: None)()
-        self.closed.clear()
-        self.opened += 1
-
-    def read(self) -> Frame:
-        """Play the next step; after the last one hang until freed."""
-        step = next(self._steps, None)
-        if step is None:
-            self.hung.set()
-            self.freed.wait(LONG_S)
-        else:
-            step()
-        self._index += 1
-        return Frame(np.zeros((2, 2, 3), np.uint8), at=float(self._index), index=self._index)
-
-    def close(self) -> None:
-        """Note it."""
-        self.closed.set()
-
-
-def picture() -> None:
-    """A step at which a picture comes."""
-
-
-def lose() -> None:
-    """A step at which the camera is lost."""
-    raise SourceError("the played camera is lost")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Return once it holds; fail if it doesn't for a long time."""
-    deadline, pause = time.monotonic() + LONG_S, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        pause.wait(0.005)
 
 
 class Rig:
@@ -159,7 +97,7 @@ def test_capture_is_not_available_after_a_loss() -> None:
     away = itertools.repeat(lose)
     source = PlayedSource(picture, lose_once_seen, opening=itertools.chain([picture], away))
     rig = Rig(source)
-    wait_until(lambda: rig.capture.available)
+    wait_until(lambda: rig.capture.available, LONG_S)
     was_seen.set()
     source.closed.wait(LONG_S)
     available = rig.capture.available
@@ -171,7 +109,7 @@ def test_capture_loss_throws_away_what_was_seen_before_it() -> None:
     """A picture that nobody had taken yet when the camera was lost is not shown afterwards."""
     source = PlayedSource(picture, lose, opening=itertools.chain([picture], itertools.repeat(lose)))
     rig = Rig(source)
-    wait_until(lambda: rig.capture.losses == 1)
+    wait_until(lambda: rig.capture.losses == 1, LONG_S)
     taken = rig.mailbox.take(0.0)
     rig.stop()
     assert rig.capture.frames == 1
@@ -185,7 +123,7 @@ def test_capture_pause_closes_the_camera_until_resumed() -> None:
     assert rig.mailbox.take(LONG_S) is not None
     rig.capture.pause()
     source.closed.wait(LONG_S)
-    wait_until(lambda: not rig.capture.available)
+    wait_until(lambda: not rig.capture.available, LONG_S)
     rig.mailbox.clear()
     nothing = rig.mailbox.take(0.05)
     rig.capture.resume()
@@ -210,7 +148,7 @@ def test_capture_pause_cuts_a_wait_for_a_lost_camera_short() -> None:
     config = CameraConfig(retry_max_s=86_400)
     source = PlayedSource(picture, opening=[lose])
     rig = Rig(source, config)
-    wait_until(lambda: rig.capture.losses == 1)
+    wait_until(lambda: rig.capture.losses == 1, LONG_S)
     rig.capture.pause()
     rig.capture.resume()
     frame = rig.mailbox.take(LONG_S)
@@ -238,7 +176,7 @@ def test_capture_stop_leaves_a_hung_driver_behind(caplog: pytest.LogCaptureFixtu
     rig.capture.stop(0.05)
     left_behind = rig.capture.stuck_s() > 0
     source.freed.set()
-    wait_until(source.closed.is_set)
+    wait_until(source.closed.is_set, LONG_S)
     assert left_behind
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
         ("ERROR", "the played camera does not let go within 0.1 s: left behind")

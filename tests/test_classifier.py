@@ -152,8 +152,10 @@ def test_classifier_says_in_one_line_that_a_model_does_not_run(tmp_path: Path) -
 
 
 def test_load_interpreter_prefers_litert_and_takes_what_works() -> None:
-    """`auto` gives the first runtime that builds an interpreter here."""
-    working = [name for name in RUNTIMES if _works(name)]
+    """`auto` gives the first runtime that builds an interpreter here, litert before the older one."""
+    preferred = ("litert", "tflite-runtime")
+    assert tuple(RUNTIMES) == preferred
+    working = [name for name in preferred if _works(name)]
     loaded = load_interpreter(MODELS / "brightness.tflite", "auto", 1)
     assert loaded.runtime == working[0]
 

@@ -8,12 +8,11 @@ import yaml
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from edgeemo.config import Config
 from edgeemo.configfile import key_paths, load_config
 from edgeemo.errors import ConfigError
 
-FUZZ = settings(
-    max_examples=200, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 values = st.recursive(
@@ -24,6 +23,9 @@ values = st.recursive(
     max_leaves=8,
 )
 known = st.sampled_from([".".join(path) for path in key_paths()])
+sections = st.sampled_from(list(Config.model_fields))
+names = st.text(max_size=8)
+unknown = names | st.builds("{}.{}".format, sections, names)
 
 
 def outcome(path: Path | None, overrides: tuple[str, ...] = ()) -> None:
@@ -50,17 +52,19 @@ def test_config_file_of_any_bytes_is_read_or_refused(tmp_path: Path, content: by
 
 
 @FUZZ
-@given(st.dictionaries(known, values, max_size=5))
-def test_config_file_with_any_values_is_read_or_refused(
+@given(st.dictionaries(known | sections | unknown, values, max_size=5))
+def test_config_file_with_any_keys_and_values_is_read_or_refused(
     tmp_path: Path, given_values: dict[str, object]
 ) -> None:
-    """Known keys with values of any kind."""
+    """Keys and sections, known and unknown, with values of any kind."""
     tree: dict[str, object] = {}
     for key, value in given_values.items():
-        section, _, name = key.partition(".")
-        place = tree.setdefault(section, {}) if name else tree
+        *above, name = key.split(".")
+        place: object = tree
+        for section in above:
+            place = place.setdefault(section, {}) if isinstance(place, dict) else place
         if isinstance(place, dict):
-            place[name or section] = value
+            place[name] = value
     path = tmp_path / "config.yaml"
     try:
         path.write_text(yaml.safe_dump(tree, allow_unicode=True), "utf-8")

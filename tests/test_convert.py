@@ -20,15 +20,17 @@ from facedata import LABELS
 from fulldisk import small_files
 from otherpython import renamed_python
 
-keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
-h5py = pytest.importorskip("h5py")
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
-import convert  # noqa: E402 - a tool
-from edgeemo.classifier import TFLiteClassifier  # noqa: E402
-from edgeemo.config import ModelConfig  # noqa: E402
-from edgeemo.sidecar import Sidecar, sha256  # noqa: E402
-from edgeemo.types import Box  # noqa: E402
-from networks import refusal  # noqa: E402 - a tool
+import h5py
+import keras
+
+import convert
+from edgeemo.classifier import TFLiteClassifier
+from edgeemo.config import ModelConfig
+from edgeemo.sidecar import Sidecar, sha256
+from edgeemo.types import Box
+from networks import refusal
 
 Run = Callable[..., click.testing.Result]
 

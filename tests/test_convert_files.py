@@ -1,4 +1,4 @@
-"""Files that are written together, quantised models and their operators, and the range's spelling."""
+"""Files that are written together, and the input's range: its spelling, and telling it from others."""
 
 from __future__ import annotations
 

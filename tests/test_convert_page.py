@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("ai_edge_litert")
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
 from converting.comparison import LayerError, compare
 from converting.hush import hushed

@@ -15,12 +15,13 @@ import pytest
 pytest.importorskip("amqtt", reason="the demo extra is not installed")
 
 import process
-from broker import listening, wait_until
+from broker import listening
 from edgeemo.delivery.demobroker import DemoBroker
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.errors import EdgeemoError
 from eventschema import validate
 from examples import LABELS, a_config, an_event
+from waiting import wait_until
 
 
 def test_demo_broker_carries_events_and_keeps_states(

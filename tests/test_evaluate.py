@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from click.testing import CliRunner, Result
+
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+
+import keras
+import tensorflow as tf
 
 import facedata
 import toyfaces

@@ -10,8 +10,7 @@ import pytest
 
 import make_demo
 from edgeemo.sources.demo import ASSET, EMOTIONS, TILE_PX
-
-FER2013 = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013"
+from realfaces import FER2013
 
 
 def test_average_face_is_even_from_left_to_right_and_evenly_lit() -> None:

@@ -17,7 +17,9 @@ from make_models import Plan, make
 from networks.refusal import ExistsError
 from realfaces import real_faces
 
-keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+
+import keras
 
 
 def unpack(split: str, usage: str, count: int) -> list[tuple[list[object], list[str]]]:

@@ -17,13 +17,12 @@ def policy(max_fps: float = 10.0, min_fps: float = 1.0) -> PowerPolicy:
     return PowerPolicy(CONFIG, max_fps, min_fps)
 
 
-def feed(under_test: PowerPolicy, temperatures: list[float | None], **reading: bool) -> list[float]:
-    """The limits after readings one step apart."""
-    is_throttled = reading.get("is_throttled", False)
+def feed(under_test: PowerPolicy, temperatures: list[float | None]) -> list[float]:
+    """The limits after readings one step apart, of a board that the firmware does not slow down."""
     at = 1000.0
     limits = []
     for temperature in temperatures:
-        limits.append(under_test.update(temperature, is_throttled, at))
+        limits.append(under_test.update(temperature, False, at))
         at += STEP_S
     return limits
 

@@ -9,11 +9,13 @@ import pytest
 
 from edgeemo.sources.demo import load_faces
 
-keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
-from learning.network import one_head  # noqa: E402 - a tool
-from measuring.metrics import tempered  # noqa: E402 - a tool
-from measuring.predictor import Description, load_predictor  # noqa: E402 - a tool
+import keras
+
+from learning.network import one_head
+from measuring.metrics import tempered
+from measuring.predictor import Description, load_predictor
 
 ROOT = Path(__file__).resolve().parent.parent
 TOLERANCE = 0.1

@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 import facedata
 from otherpython import renamed_python, shell_python
 
-keras = pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("keras", reason="the tools need TensorFlow: pip install edgeemo[tools]")
 
-from converting import run_tflite  # noqa: E402 - a tool
-from converting.comparison import OUTPUT, better_order, compare, layer_errors  # noqa: E402
-from converting.operators import Operator, float_tensors, operators, too_new  # noqa: E402
-from converting.quantize import to_float, to_int8  # noqa: E402
-from converting.verify import Int8Model, verify  # noqa: E402
-from networks.description import are_probabilities  # noqa: E402
-from networks.floatnetwork import FloatNetwork, of_keras  # noqa: E402
-from networks.refusal import RuntimeMismatchError, UnsupportedLayerError  # noqa: E402
+import keras
+import tensorflow as tf
+
+from converting import run_tflite
+from converting.comparison import OUTPUT, better_order, compare, layer_errors
+from converting.operators import Operator, float_tensors, operators, too_new
+from converting.quantize import to_float, to_int8
+from converting.verify import Int8Model, verify
+from networks.description import are_probabilities
+from networks.floatnetwork import FloatNetwork, of_keras
+from networks.refusal import RuntimeMismatchError, UnsupportedLayerError
 
 
 def inputs(n: int = 40, side: int = 24) -> NDArray[np.float32]:

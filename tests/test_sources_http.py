@@ -96,7 +96,7 @@ def test_http_stream_gives_pictures_to_who_logs_in(camera: MjpegServer) -> None:
     assert seen[0].image.mean() != seen[-1].image.mean()
 
 
-def test_http_stream_without_login_is_an_error_that_says_so(
+def test_http_stream_with_a_wrong_password_is_an_error_that_says_so(
     camera: MjpegServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The camera answers and gives nothing: a path or a log-in."""

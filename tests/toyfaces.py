@@ -60,12 +60,3 @@ def votes(path: Path, rows: Sequence[tuple[str, dict[str, int]]]) -> Path:
             counts = [given.get(c, 0) for c in COLUMNS]
             writer.writerow([name, *counts] if "path" in head else counts)
     return path
-
-
-def clear_votes(root: Path, out: Path) -> Path:
-    """FER+ votes for a folder in which everybody agrees with the folder's name."""
-    rows = [
-        (p.relative_to(root).as_posix(), {VOTED[p.parent.name]: 10})
-        for p in sorted(root.rglob("*.png"))
-    ]
-    return votes(out, rows)

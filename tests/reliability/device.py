@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 TESTS = Path(__file__).resolve().parent.parent
 FACES = 5
@@ -46,7 +46,7 @@ def main(settings: str, rate: float) -> None:
 
 
 class Device:
-    """Such a process, and what it called accepted."""
+    """Such a process for the length of a `with` block, and what it called accepted."""
 
     def __init__(self, state_dir: Path, port: int, rate: float = 50.0, **mqtt: Any) -> None:
         self.state_dir = state_dir
@@ -91,6 +91,13 @@ class Device:
         for reader in self._readers:
             reader.join(10.0)
         return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self.end(signal.SIGKILL)
 
 
 def sequence(event: dict[str, Any]) -> tuple[str, int]:

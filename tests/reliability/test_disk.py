@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from broker import Listener, Mosquitto, listening, wait_until
+from broker import Listener, Mosquitto, listening
 from realparts import missing
 from reliability.device import Device
+from waiting import wait_until
 
 EVENT = "edgeemo/porch/camera/event"
 RATE = 40.0
@@ -61,14 +62,14 @@ def test_device_goes_on_when_the_disk_is_full(small_disk: Path, tmp_path: Path) 
     """Said once; what no longer fits stays in memory, and all of it is delivered in order."""
     with Mosquitto(tmp_path) as broker:
         broker.stop()
-        device = Device(small_disk, broker.port, 400.0)
-        wait_until(lambda: said(device, TAKES_NONE), 60.0, "a word about the full disk")
-        on_disk = len(device.accepted)
-        broker.start()
-        with listening(broker.port, EVENT) as listener:
-            wait_until(lambda: len(numbers(listener)) > on_disk + 500, 60.0, "the events")
-            assert device.end() == 0
-            came = numbers(listener)
+        with Device(small_disk, broker.port, 400.0) as device:
+            wait_until(lambda: said(device, TAKES_NONE), 60.0, "a word about the full disk")
+            on_disk = len(device.accepted)
+            broker.start()
+            with listening(broker.port, EVENT) as listener:
+                wait_until(lambda: len(numbers(listener)) > on_disk + 500, 60.0, "the events")
+                assert device.end() == 0
+                came = numbers(listener)
     assert on_disk > 100
     assert came == list(range(1, len(came) + 1))
     assert said(device, TAKES_NONE) == 1
@@ -79,16 +80,17 @@ def test_device_goes_on_when_the_disk_is_read_only(small_disk: Path, tmp_path: P
     mount("-o", "remount,ro", str(small_disk))
     with Mosquitto(tmp_path) as broker:
         broker.stop()
-        device = Device(small_disk, broker.port, RATE / 8)  # so slow that it does not become full
-        wait_until(lambda: said(device, TAKES_NONE), 20.0, "a word about it")
-        assert device.accepted == []
-        mount("-o", "remount,rw", str(small_disk))
-        wait_until(lambda: said(device, "takes events again"), 30.0, "a word about its return")
-        broker.start()
-        with listening(broker.port, EVENT) as listener:
-            wait_until(lambda: len(numbers(listener)) > 60, 60.0, "the events")
-            assert device.end() == 0
-            came = numbers(listener)
+        # So slow that the disk does not become full.
+        with Device(small_disk, broker.port, RATE / 8) as device:
+            wait_until(lambda: said(device, TAKES_NONE), 20.0, "a word about it")
+            assert device.accepted == []
+            mount("-o", "remount,rw", str(small_disk))
+            wait_until(lambda: said(device, "takes events again"), 30.0, "a word about its return")
+            broker.start()
+            with listening(broker.port, EVENT) as listener:
+                wait_until(lambda: len(numbers(listener)) > 60, 60.0, "the events")
+                assert device.end() == 0
+                came = numbers(listener)
     assert came == list(range(1, len(came) + 1))
     assert said(device, TAKES_NONE) == 1
 
@@ -122,18 +124,18 @@ def test_device_goes_on_with_a_damaged_outbox(
     state_dir = tmp_path / "state"
     with Mosquitto(tmp_path) as broker:
         broker.stop()
-        killed = Device(state_dir, broker.port, RATE)
-        wait_until(lambda: len(killed.accepted) > 120, 20.0, "events on disk")
-        killed.end(signal.SIGKILL)
+        with Device(state_dir, broker.port, RATE) as killed:
+            wait_until(lambda: len(killed.accepted) > 120, 20.0, "events on disk")
+            killed.end(signal.SIGKILL)
         damage(state_dir / "outbox.sqlite3")
-        device = Device(state_dir, broker.port, RATE)
-        wait_until(lambda: device.accepted, 20.0, "more events on disk")
-        broker.start()
-        with listening(broker.port, EVENT) as listener:
-            new = device.accepted[0]["id"]
-            wait_until(lambda: new in "".join(listener.payloads(EVENT)), 30.0, "the new events")
-            assert device.end() == 0
-            came = {json.loads(p)["id"] for p in listener.payloads(EVENT)}
+        with Device(state_dir, broker.port, RATE) as device:
+            wait_until(lambda: device.accepted, 20.0, "more events on disk")
+            broker.start()
+            with listening(broker.port, EVENT) as listener:
+                new = device.accepted[0]["id"]
+                wait_until(lambda: new in "".join(listener.payloads(EVENT)), 30.0, "the new events")
+                assert device.end() == 0
+                came = {json.loads(p)["id"] for p in listener.payloads(EVENT)}
     assert len([e for e in killed.accepted if e["id"] not in came]) <= lost
     assert said(device, "put aside") == words
     assert len(list(state_dir.glob("*.damaged-1"))) == words

@@ -13,14 +13,17 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from broker import Listener, persistent_broker, wait_until
+from broker import Listener, persistent_broker
 from reliability.device import TESTS, wait_s
+from waiting import wait_until
 
 SIZE = int(os.environ.get("RELIABILITY_FLEET", "20"))
 A_PROCESS = 50
@@ -56,8 +59,20 @@ class Counting(Listener):
         return seen
 
 
+@contextmanager
+def sailing(port: int, folder: Path) -> Iterator[list[subprocess.Popen[str]]]:
+    """The fleet's processes for the length of a block."""
+    with ExitStack() as waiting_for_each:
+        fleet = [waiting_for_each.enter_context(process) for process in start(port, folder)]
+        try:
+            yield fleet
+        finally:
+            for process in fleet:
+                process.kill()
+
+
 def start(port: int, folder: Path) -> list[subprocess.Popen[str]]:
-    """The fleet's processes."""
+    """Launch the fleet's processes."""
     env = os.environ | {"PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
     command = [sys.executable, "-m", "reliability.fleet", str(port)]
     return [
@@ -82,9 +97,11 @@ def test_fleet_survives_a_restart_of_its_broker(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every device delivers, loses nothing over the restart, and does not come back with all the others."""
-    with persistent_broker(tmp_path) as broker:
-        listener = Counting(broker.port)
-        fleet = start(broker.port, tmp_path / "states")
+    with (
+        persistent_broker(tmp_path) as broker,
+        closing(Counting(broker.port)) as listener,
+        sailing(broker.port, tmp_path / "states") as fleet,
+    ):
         wait_until(lambda: len(listener.online(0.0)) == SIZE, 120.0, "the fleet")
         calm_from = time.time()
         wait_s(CALM_S)
@@ -100,7 +117,6 @@ def test_fleet_survives_a_restart_of_its_broker(
             process.send_signal(signal.SIGTERM)
         outputs = [process.communicate(timeout=60.0)[0] for process in fleet]
         wait_s(1.0)
-        listener.close()
     figures = [json.loads(output) for output in outputs]
     back = [at - back_from for at in listener.online(back_from).values()]
     seconds = Counter(int(at) for at in back)

@@ -18,13 +18,16 @@ from typing import Any
 
 import pytest
 
-from broker import Listener, persistent_broker, wait_until
+from broker import Listener, persistent_broker
 from eventschema import validate
 from reliability.device import Device, sequence, wait_s
 from reliability.proxy import Proxy
+from waiting import wait_until
 
 ROUNDS = int(os.environ.get("RELIABILITY_ROUNDS", "3"))
 RATE = 40.0
+SILENT = 0.001
+"""The rate of a device that delivers what is left and makes nothing."""
 EVENT = "edgeemo/porch/camera/event"
 PATIENCE_S = 180.0
 
@@ -86,27 +89,27 @@ def test_broker_killed_loses_no_event(
     witness = Listener(broker.port, EVENT, qos=0)
     wire = Proxy(broker.port)
     wire.open()
-    device = Device(tmp_path / "state", wire.port, RATE)
     try:
-        for _ in range(ROUNDS):
-            seen = len(listener.messages)
-            wait_until(lambda seen=seen: len(listener.messages) > seen, PATIENCE_S, "an event")
-            wait_s(chance.uniform(0.0, 1.5))
-            broker.stop(chance.choice([signal.SIGTERM, signal.SIGKILL]))
-            wire.close()
-            wait_s(chance.uniform(0.0, 1.0))
-            for client in (listener, witness):
-                client.unready()
-            broker.start()
-            for client in (listener, witness):
-                client.wait_ready(PATIENCE_S)
-            wire.open()
-        device.end()
+        with Device(tmp_path / "state", wire.port, RATE) as device:
+            for _ in range(ROUNDS):
+                seen = len(listener.messages)
+                wait_until(lambda seen=seen: len(listener.messages) > seen, PATIENCE_S, "an event")
+                wait_s(chance.uniform(0.0, 1.5))
+                broker.stop(chance.choice([signal.SIGTERM, signal.SIGKILL]))
+                wire.close()
+                wait_s(chance.uniform(0.0, 1.0))
+                for client in (listener, witness):
+                    client.unready()
+                broker.start()
+                for client in (listener, witness):
+                    client.wait_ready(PATIENCE_S)
+                wire.open()
+            device.end()
         made = device.accepted
-        rest = Device(tmp_path / "state", wire.port, 0.001)  # delivers what is left, makes nothing
         last = made[-1]["id"]
-        wait_until(lambda: last in listener.payloads(EVENT)[-1], PATIENCE_S, "the last event")
-        rest.end()
+        with Device(tmp_path / "state", wire.port, SILENT) as rest:
+            wait_until(lambda: last in listener.payloads(EVENT)[-1], PATIENCE_S, "the last event")
+            rest.end()
     finally:
         wire.close()
         listener.close()
@@ -142,30 +145,30 @@ def test_device_killed_keeps_what_it_accepted(
     is_up = True
     try:
         for _ in range(ROUNDS):
-            device = Device(state_dir, broker.port, RATE)
-            wait_until(lambda device=device: device.accepted, PATIENCE_S, "an accepted event")
-            wait_s(chance.uniform(0.0, 2.0))
-            if chance.random() < 0.5:
-                if is_up:
-                    broker.stop()
-                else:
-                    broker.start()
-                is_up = not is_up
+            with Device(state_dir, broker.port, RATE) as device:
+                wait_until(lambda device=device: device.accepted, PATIENCE_S, "an accepted event")
                 wait_s(chance.uniform(0.0, 2.0))
-            device.end(signal.SIGKILL)
+                if chance.random() < 0.5:
+                    if is_up:
+                        broker.stop()
+                    else:
+                        broker.start()
+                    is_up = not is_up
+                    wait_s(chance.uniform(0.0, 2.0))
+                device.end(signal.SIGKILL)
             left = stored(state_dir)
             in_outbox += len(left)
             accepted |= {e["id"]: e for e in device.accepted + left}
         if not is_up:
             broker.start()
         listener.wait_ready(PATIENCE_S)
-        rest = Device(state_dir, broker.port, 0.001)
-        wait_until(
-            lambda: accepted.keys() <= {json.loads(p)["id"] for p in listener.payloads(EVENT)},
-            PATIENCE_S,
-            "everything that was accepted",
-        )
-        rest.end()
+        with Device(state_dir, broker.port, SILENT) as rest:
+            wait_until(
+                lambda: accepted.keys() <= {json.loads(p)["id"] for p in listener.payloads(EVENT)},
+                PATIENCE_S,
+                "everything that was accepted",
+            )
+            rest.end()
     finally:
         listener.close()
         broker.stop()

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from broker import Mosquitto, listening, wait_until
+from broker import Mosquitto, listening
 from edgeemo.delivery.mqtt import Publisher
 from edgeemo.delivery.state import CameraState
 from examples import LABELS, a_config, a_face, an_event
 from reliability.device import wait_s
 from reliability.proxy import Proxy
+from waiting import wait_until
 
 EVENT = "edgeemo/porch/camera/event"
 KEEPALIVE_S = 6

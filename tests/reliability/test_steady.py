@@ -50,9 +50,9 @@ class Leaver:
     def __init__(self) -> None:
         self.ups = 0
 
-    def on_up(self, link: Link, window: int) -> None:
+    def on_up(self, link: Link, window: int, largest_bytes: int) -> None:
         """In: say something, ask for something, and go."""
-        assert window > 0
+        assert window > 0 < largest_bytes
         self.ups += 1
         link.subscribe("edgeemo/porch/+/set")
         link.publish(retained("edgeemo/porch/status", "online"))
@@ -63,6 +63,9 @@ class Leaver:
 
     def on_ack(self, link: Link, mid: int, refusal: str | None) -> None:
         """Taken."""
+
+    def on_deaf(self, wanted: str, refusal: str) -> None:
+        """Nothing to hear anyway."""
 
     def on_message(self, topic: str, payload: str, *, is_retained: bool) -> None:
         """Nothing to hear."""
