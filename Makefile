@@ -23,9 +23,9 @@ help: ## this list
 env: $(VENV)/.complete ## build the environment, in .venv, with tools and tests
 	@echo "environment: $(VENV)"
 
-run: $(VENV)/.complete ## run the daemon on CONFIG and print events; without camera or broker in it, a demo of both
-	@echo "edgeemo run $(CONFIG) --demo --set log.level=debug $(ARGS)   (Ctrl-C ends it)"
-	@exec $(EDGEEMO) run $(CONFIG) --demo --set log.level=debug $(ARGS)
+run: $(VENV)/.complete ## run the daemon on CONFIG, and show its events; without camera or broker in it, a demo of both
+	@echo "edgeemo run $(CONFIG) --demo $(ARGS)   (Ctrl-C ends it)"
+	@exec $(EDGEEMO) run $(CONFIG) --demo $(ARGS)
 
 test: $(VENV)/.complete ## run every test that takes no minutes, a real broker included
 	@tools/need.sh mosquitto mosquitto

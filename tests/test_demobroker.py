@@ -84,3 +84,10 @@ def test_run_with_demo_can_be_watched_and_removed_at_its_own_broker(tmp_path: Pa
     assert (validate(json.loads(event))["device"], watching.returncode) == ("lab", 130)
     assert removed.returncode == 0, removed.stderr
     assert "edgeemo/lab/status" in removed.stdout
+
+
+def test_run_with_demo_tells_each_event(tmp_path: Path) -> None:
+    """Whoever tries it sees what comes of it, with no second terminal."""
+    with process.Program("--demo", "--set", f"state_dir={tmp_path}") as daemon:
+        daemon.wait_for("face 1 appeared")
+        assert daemon.end() == 0

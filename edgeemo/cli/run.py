@@ -33,7 +33,8 @@ NOWHERE = (
 @click.option(
     "--demo",
     is_flag=True,
-    help="Where the settings name no camera, a demo; where they name no broker, one of our own.",
+    help="Where the settings name no camera, a demo; where they name no broker, one of our own; "
+    "each event is told in the log.",
 )
 def run(
     config_path: Path | None, overrides: tuple[str, ...], events: str | None, demo: bool
@@ -58,6 +59,8 @@ def run(
 def _embedded(config: Config, stack: ExitStack) -> dict[str, dict[str, object]]:
     """The settings that --demo adds, whatever they need running until the stack is closed."""
     added: dict[str, dict[str, object]] = {}
+    if config.log.level == "info":
+        added["log"] = {"level": "debug"}  # whoever tries it wants to see what comes of it
     if config.camera.source == "auto":
         added["camera"] = {"source": "demo"}
         logger.info("no camera is named: watching the demo (set camera.source for a real one)")
