@@ -28,8 +28,8 @@ def learn(order: Order, say: Say) -> None:
     with writing(order.out):
         recipe = _recipe(order)
         _check_out(order)
-        say(f"{recipe.name}: {recipe.about}")
         faces, held = _faces(order, recipe, say)
+        say(f"{recipe.name}: {recipe.about}")
         recipe = replace(recipe, labels=faces.names)
         run = Trainer.prepare(order, recipe, examples(faces, recipe), examples(held, recipe))
         run.begin(say)
