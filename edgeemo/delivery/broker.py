@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -237,6 +238,12 @@ def explain_oversize(mqtt: MqttConfig, size: int) -> Trouble:
         f"{mqtt.host}:{mqtt.port}: a message of {size} bytes came and was not read: no command has more than "
         f"{LARGEST_COMMAND_BYTES}; if it comes again it is retained: clear it at the broker"
     )
+
+
+def refused(filters: Sequence[str], codes: Sequence[ReasonCode]) -> list[tuple[str, str]]:
+    """Of the filters of one subscription those that the broker refuses, each with its reason."""
+    answers = zip(filters, codes, strict=False)
+    return [(wanted, code.getName()) for wanted, code in answers if code.is_failure]
 
 
 def explain_loss(mqtt: MqttConfig, code: ReasonCode | None, said: str | None) -> Trouble:

@@ -219,9 +219,8 @@ class Link:
         codes: list[ReasonCode],
         _properties: Properties | None,
     ) -> None:
-        for wanted, code in zip(self._wanted, codes, strict=False):
-            if code.is_failure:
-                self._listener.on_deaf(wanted, code.getName())
+        for wanted, refusal in broker.refused(self._wanted, codes):
+            self._listener.on_deaf(wanted, refusal)
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         payload = bytes(message.payload).decode("utf-8", "replace")

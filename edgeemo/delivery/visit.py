@@ -89,11 +89,10 @@ class Visit:
             raise BrokerError(
                 f"the broker does not acknowledge a subscription to {', '.join(filters)}"
             )
-        for wanted, code in zip(filters, self._grant, strict=False):
-            if code.is_failure:
-                raise BrokerError(
-                    f"the broker refuses a subscription to {wanted} ({code.getName()}); allow it in its access rules"
-                )
+        for wanted, refusal in broker.refused(filters, self._grant):
+            raise BrokerError(
+                f"the broker refuses a subscription to {wanted} ({refusal}); allow it in its access rules"
+            )
         return self._heard(quiet_s)
 
     def _heard(self, quiet_s: float | None) -> Iterator[tuple[str, str]]:
