@@ -8,6 +8,11 @@ import numpy as np
 from edgeemo.errors import SourceError
 from edgeemo.types import Picture
 
+USUAL_FPS = 25.0
+"""Where a clip or stream does not say how many pictures it has a second."""
+MAX_FPS = 240.0
+"""Those that claim more mean the unit of their time stamps."""
+
 
 class OpenCVCapture:
     """An open `cv2.VideoCapture` that says what it does not: that it is lost, or gives nonsense."""
@@ -39,3 +44,9 @@ class OpenCVCapture:
     def release(self) -> None:
         """Let go of it."""
         self._capture.release()
+
+
+def frames_per_second(capture: OpenCVCapture | cv2.VideoCapture) -> float:
+    """The rate that an open clip or stream claims, USUAL_FPS where it claims none or an absurd one."""
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    return fps if 0 < fps <= MAX_FPS else USUAL_FPS

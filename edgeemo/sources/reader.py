@@ -14,6 +14,7 @@ import numpy as np
 from edgeemo.errors import InputError
 from edgeemo.filename import opencv_name
 from edgeemo.sources.container import is_cut_short, is_gif
+from edgeemo.sources.opencv import frames_per_second
 from edgeemo.types import Picture
 
 log = logging.getLogger(__name__)
@@ -21,9 +22,6 @@ log = logging.getLogger(__name__)
 MS_PER_S = 1000.0
 CLEARLY_LESS = 0.9
 """A clip with less than this share of the frames that it announces is damaged."""
-USUAL_FPS = 25.0
-MAX_FPS = 240.0
-"""Clips that claim more mean the unit of their time stamps."""
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
@@ -95,7 +93,7 @@ class ClipReader:
         self._decoded += 1
         at = self._capture.get(cv2.CAP_PROP_POS_MSEC) / MS_PER_S
         if at <= self._previous_at:  # formats without time stamps of their own
-            at = self._previous_at + 1.0 / _fps(self._capture)
+            at = self._previous_at + 1.0 / frames_per_second(self._capture)
         self._previous_at = at = max(at, 0.0)
         return Still(np.asarray(image, np.uint8), at)
 
@@ -115,7 +113,7 @@ class ClipReader:
 def clip_fps(path: Path) -> float:
     """How many frames a second a clip says that it has; a usual number where it does not."""
     capture = _open_capture(path)
-    fps = _fps(capture)
+    fps = frames_per_second(capture)
     capture.release()
     return fps
 
@@ -123,11 +121,6 @@ def clip_fps(path: Path) -> float:
 def _open_capture(path: Path) -> cv2.VideoCapture:
     with opencv_name(path) as name:
         return cv2.VideoCapture(name, cv2.CAP_FFMPEG)
-
-
-def _fps(capture: cv2.VideoCapture) -> float:
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    return fps if 0 < fps <= MAX_FPS else USUAL_FPS
 
 
 def read_picture(path: Path) -> Picture:

@@ -11,7 +11,7 @@ from edgeemo.address import mask_url, with_login
 from edgeemo.config import CameraConfig
 from edgeemo.errors import ConfigError, SourceError
 from edgeemo.secret import read_password
-from edgeemo.sources.opencv import OpenCVCapture
+from edgeemo.sources.opencv import OpenCVCapture, frames_per_second
 from edgeemo.sources.rtsp import explain
 from edgeemo.sources.source import Clock
 from edgeemo.types import Frame
@@ -19,8 +19,6 @@ from edgeemo.types import Frame
 MS_PER_S = 1000
 EXPLAIN_S = 2.0
 """How long is waited, at most, to learn why a stream did not open."""
-USUAL_FPS = 25.0
-"""Where a stream does not say how many pictures it sends a second."""
 BACKLOG_S = 3.0
 """More than this does not gather while FFmpeg looks at a stream."""
 FFMPEG_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
@@ -104,8 +102,7 @@ class StreamSource:
 
     def _skip_backlog(self, capture: OpenCVCapture) -> None:
         """Read off what gathered while FFmpeg looked at the stream: a second or two of old pictures."""
-        fps = capture.get(cv2.CAP_PROP_FPS)
-        fps = fps if fps > 0 else USUAL_FPS
+        fps = frames_per_second(capture)
         deadline = self._clock() + self._config.open_timeout_s
         for _ in range(round(BACKLOG_S * fps)):
             asked_at = self._clock()
