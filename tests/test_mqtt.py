@@ -123,6 +123,8 @@ def test_publisher_leaves_no_stale_face_behind(tmp_path: Path, mosquitto: Mosqui
             publisher.availability(True)
             publisher.state(CameraState.of([a_face(1)]))
             wait_until(lambda: '"happy"' in "".join(listener.payloads(STATE)))
+            # Of each topic one message is under way at a time: the next would else come when it can.
+            wait_until(lambda: not publisher._standing._under_way, what="acknowledgements")
         listener.wait_for(f"{BASE}/status", "offline")
     kept = [(t, p) for t, p, _ in listener.messages][-3:]
     assert kept[0] == (f"{BASE}/camera/availability", "offline")
