@@ -31,17 +31,14 @@ def test_average_face_does_not_hang_on_how_a_picture_is_lit() -> None:
     assert np.abs(difference).max() <= 1
 
 
-def test_make_demo_gives_the_faces_that_are_committed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_make_demo_gives_the_faces_that_are_committed(tmp_path: Path) -> None:
     """The asset can be made again from FER2013, to the pixel."""
     if not FER2013.is_dir():
         pytest.skip(
             f"no data in {FER2013.parent.name}/{FER2013.name}: the faces can't be made again"
         )
     out = tmp_path / "faces.png"
-    monkeypatch.setattr("sys.argv", ["make_demo.py", str(FER2013), "--out", str(out)])
-    make_demo.main()
+    make_demo.main([str(FER2013), "--out", str(out)], standalone_mode=False)
     made, committed = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in (out, ASSET))
     assert made is not None
     assert committed is not None

@@ -16,29 +16,27 @@ with --range. Nothing is written unless the result runs and is as good as its so
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from command import PATH, command
 from converting.hush import hushed
 from converting.value_range import NAMED, Range, parse
-from edgeemo.errors import EdgeemoError, ModelError
+from edgeemo.errors import ModelError
 from edgeemo.sidecar import Sidecar
-from manual import manual
 from networks.description import labels_from
 
 if TYPE_CHECKING:
     from converting.channel_order import ChannelOrder
 
-PATH = click.Path(path_type=Path)
 FIT = "fit"
 HOTTEST = 20
 """What a sidecar may hold."""
 
 
-@click.command(help=manual(__doc__), context_settings={"show_default": True})
+@command(__doc__, context_settings={"show_default": True})
 @click.argument("source", type=PATH)
 @click.option("--weights", type=PATH, help="When SOURCE is an architecture.")
 @click.option(
@@ -89,12 +87,8 @@ HOTTEST = 20
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=1, help="Of the choice of faces.")
 def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the module
-    try:
-        with hushed():
-            _convert(**options)
-    except EdgeemoError as error:
-        click.secho(f"error: {error}", err=True, fg="red")
-        sys.exit(error.exit_code)
+    with hushed():
+        _convert(**options)
 
 
 def _convert(

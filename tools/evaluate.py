@@ -17,27 +17,23 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from command import PATH, command
 from converting.files import write_together
 from converting.value_range import parse
-from edgeemo.errors import EdgeemoError
 from labelled.dataset import Faces, load
-from manual import manual
 from networks.description import labels_from
 from networks.refusal import WriteError, writing
 
 if TYPE_CHECKING:
     from measuring.predictor import Description, Predictor
 
-PATH = click.Path(path_type=Path)
 
-
-@click.command(help=manual(__doc__))
+@command(__doc__)
 @click.argument("models", nargs=-1, required=True, type=PATH, metavar="MODEL [SECOND]")
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--ferplus", type=PATH, help="FER+ votes: adds figures by their majority.")
@@ -70,11 +66,7 @@ def main(models: tuple[Path, ...], **options: Any) -> None:  # noqa: D103 - clic
         raise click.UsageError("--record needs two models: the float one, then the int8 one")
     # TensorFlow says much at its import; the evaluation's output is on the same terminal.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        click.echo(run(models, **options))
-    except EdgeemoError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+    click.echo(run(models, **options))
 
 
 def run(

@@ -1,24 +1,26 @@
 #!/usr/bin/env python3
-"""Write config.yaml, every key commented out at its default, from the settings' own descriptions.
+r"""Write config.yaml, every key commented out at its default, from the settings' own descriptions.
 
+\b
 python tools/make_config.py            writes config.yaml
 python tools/make_config.py --check    exit 1 if config.yaml is not what would be written
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
+import click
 import yaml
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from command import command
 from edgeemo.config import Config
 
 TARGET = Path(__file__).resolve().parent.parent / "config.yaml"
@@ -92,22 +94,17 @@ def _setting(field: FieldInfo, path: tuple[str, ...]) -> str:
     return f"{path[-1]}: {yaml.safe_dump(plain, default_flow_style=True).split(chr(10))[0]}"
 
 
-def main() -> int:
-    """Write or compare; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true")
+@command(__doc__)
+@click.option("--check", is_flag=True, help="Only compare.")
+def main(*, check: bool) -> None:  # noqa: D103 - click takes the help from the module
     wanted = "\n".join([HEAD.rstrip(), *render()]) + "\n"
-    if parser.parse_args().check:
-        if TARGET.read_text(encoding="utf-8") == wanted:
-            return 0
-        print("config.yaml is not up to date: python tools/make_config.py", file=sys.stderr)
-        return 1
-    TARGET.write_text(wanted, encoding="utf-8")
-    print(f"wrote {TARGET}")
-    return 0
+    if not check:
+        TARGET.write_text(wanted, encoding="utf-8")
+        click.echo(f"wrote {TARGET}")
+    elif TARGET.read_text(encoding="utf-8") != wanted:
+        click.echo("config.yaml is not up to date: python tools/make_config.py", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,5 +1,6 @@
-"""Make the demo's faces: averages over hundreds of people, so that nobody's picture is shown.
+r"""Make the demo's faces: averages over hundreds of people, so that nobody's picture is shown.
 
+\b
     python tools/make_demo.py ../shared/data/fer2013
     python tools/make_demo.py FOLDER --out edgeemo/sources/demo_faces.png
 
@@ -11,16 +12,18 @@ EMOTIONS. The same input gives the same bytes.
 
 from __future__ import annotations
 
-import argparse
 import csv
-import sys
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from command import PATH, command
+from edgeemo.errors import InputError
 from edgeemo.sources.demo import ASSET, EMOTIONS, TILE_PX
+from networks.refusal import WriteError
 
 Stack = NDArray[np.float32]
 """(pictures, TILE_PX, TILE_PX), grey levels of 0..255."""
@@ -31,9 +34,21 @@ MEAN_LEVEL, CONTRAST = 128.0, 52.0
 
 
 def read_agreed(folder: Path, emotion: str) -> Stack:
-    """All training pictures that at least AGREED_VOTES annotators call `emotion`, a column of FER+."""
-    with (folder / "training.csv").open(newline="") as file:
-        rows = [r for r in csv.DictReader(file) if int(r[emotion]) >= AGREED_VOTES]
+    """All training pictures that at least AGREED_VOTES annotators call `emotion`, a column of FER+.
+
+    Raises:
+        InputError: the table or a sheet of pictures is missing or damaged.
+    """
+    table = folder / "training.csv"
+    try:
+        with table.open(newline="") as file:
+            rows = [r for r in csv.DictReader(file) if int(r[emotion]) >= AGREED_VOTES]
+    except OSError as error:
+        raise InputError(f"can't read {table}: {error.strerror or error}") from error
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{table} has no numbers in a column {emotion}") from error
+    if not rows:
+        raise InputError(f"{table}: {AGREED_VOTES} annotators call no picture {emotion}")
     sheets = {name: _read_sheet(folder / name) for name in {r["sheet"] for r in rows}}
     tiles = [_cell(sheets[r["sheet"]], int(r["cell"])) for r in rows]
     return np.asarray(np.stack(tiles), np.float32)
@@ -42,7 +57,7 @@ def read_agreed(folder: Path, emotion: str) -> Stack:
 def _read_sheet(path: Path) -> NDArray[np.uint8]:
     sheet = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if sheet is None:
-        sys.exit(f"can't read {path}")
+        raise InputError(f"{path} is not a picture that can be read")
     return np.asarray(sheet, np.uint8)
 
 
@@ -62,19 +77,18 @@ def average_face(stack: Stack) -> NDArray[np.uint8]:
     return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
 
 
-def main() -> None:
-    """Read the data, write the tiles, say what went in."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path, default=ASSET)
-    arguments = parser.parse_args()
+@command(__doc__)
+@click.argument("folder", type=PATH)
+@click.option("--out", type=PATH, default=ASSET)
+def main(folder: Path, out: Path) -> None:  # noqa: D103 - click takes the help from the module
     tiles = []
     for emotion in EMOTIONS:
-        stack = read_agreed(arguments.folder, emotion)
+        stack = read_agreed(folder, emotion)
         tiles.append(average_face(stack))
-        print(f"{emotion}: the average of {len(stack)} pictures")
-    cv2.imwrite(str(arguments.out), np.hstack(tiles), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes")
+        click.echo(f"{emotion}: the average of {len(stack)} pictures")
+    if not cv2.imwrite(str(out), np.hstack(tiles), [cv2.IMWRITE_PNG_COMPRESSION, 9]):
+        raise WriteError(f"can't write {out}: is there a folder, and room?")
+    click.echo(f"{out}: {out.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -15,17 +15,15 @@ which take their place in OUT together when both are done.
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from edgeemo.errors import EdgeemoError, InputError
-from manual import manual
+from command import PATH, command
+from edgeemo.errors import InputError
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
-PATH = click.Path(path_type=Path)
 TEST = "PublicTest"
 HEADS = ("emotion", "fer2013")
 SECOND_RATE = 0.5
@@ -57,7 +55,7 @@ class Plan:
         return self.work / "int8" / f"{head}.tflite"
 
 
-@click.command(help=manual(__doc__))
+@command(__doc__)
 @click.option("--data", required=True, type=PATH, help="Kaggle's fer2013.csv.")
 @click.option("--ferplus", required=True, type=PATH, help="FER+'s csv, row by row with it.")
 @click.option("--work", required=True, type=PATH, help="Folder of the training runs.")
@@ -68,11 +66,7 @@ class Plan:
 @click.option("--verify-python", "pythons", type=PATH, multiple=True, help="As convert.py has it.")
 @click.option("--overwrite", is_flag=True, help="Replace models that are in OUT.")
 def main(**options: object) -> None:  # noqa: D103 - click takes the help from the module
-    try:
-        make(Plan(**options))  # type: ignore[arg-type]  # click has checked the types
-    except EdgeemoError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+    make(Plan(**options))  # type: ignore[arg-type]  # click has checked the types
 
 
 def make(plan: Plan) -> None:

@@ -11,7 +11,6 @@ own framing a crop shows nothing but the repeated edge, which speaks against lar
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,9 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from command import PATH, command
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig, bundled_verifier
-from edgeemo.errors import EdgeemoError, InputError
+from edgeemo.errors import InputError
 from edgeemo.preprocess import fit
 from edgeemo.sight.detector import HaarDetector
 from edgeemo.sight.verifier import FaceVerifier
@@ -31,9 +31,7 @@ from edgeemo.sight.view import View
 from edgeemo.types import Box, Frame, Picture
 from labelled import ferplus
 from labelled.dataset import Faces, canonical, load, truth_for
-from manual import manual
 
-PATH = click.Path(path_type=Path)
 SIDE, BORDER = 144, 72
 """Pixels of an enlarged face, and of what is put around it on every side."""
 GUESS = 0.85
@@ -49,18 +47,14 @@ class Found(NamedTuple):
     truth: int
 
 
-@click.command(help=manual(__doc__))
+@command(__doc__)
 @click.argument("model", type=PATH)
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--ferplus", type=PATH, help="FER+ votes: their majority is the label.")
 @click.option("--usage", help="Split of the csv.")
 def main(model: Path, data: Path, **options: Any) -> None:  # noqa: D103 - click takes the help from the module
-    try:
-        classifier = TFLiteClassifier(ModelConfig(path=model))
-        click.echo("\n".join(table(rate(classifier, load(data, **options)))))
-    except EdgeemoError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+    classifier = TFLiteClassifier(ModelConfig(path=model))
+    click.echo("\n".join(table(rate(classifier, load(data, **options)))))
 
 
 class Rated(NamedTuple):

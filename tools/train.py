@@ -20,21 +20,17 @@ held/, with their votes in held.csv: use them to convert, and to choose a margin
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
 
-from edgeemo.errors import EdgeemoError
-from manual import manual
+from command import PATH, command
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
-PATH = click.Path(path_type=Path)
 NAMES = ("edgeemo", "fer2013", "teacher", "folders", "six-class", "five-class", "rgb")
 
 
-@click.command(help=manual(__doc__))
+@command(__doc__)
 @click.option("--recipe", required=True, type=click.Choice(NAMES))
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--out", required=True, type=PATH, help="Folder for everything that the run makes.")
@@ -65,11 +61,7 @@ def main(**options: Any) -> None:  # noqa: D103 - click takes the help from the 
     from learning.lesson import learn
     from learning.trainer import Order
 
-    try:
-        learn(Order(**options), click.echo)
-    except EdgeemoError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+    learn(Order(**options), click.echo)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Fill a folder with the wheels that ./install.sh --offline needs on another machine.
+r"""Fill a folder with the wheels that ./install.sh --offline needs on another machine.
 
+\b
     make wheelhouse TARGET=bookworm-arm64         into wheelhouse/bookworm-arm64
     .venv/bin/python tools/wheelhouse.py trixie-arm64 --into /media/stick/wheels
 
@@ -9,12 +10,17 @@ amd64 or arm64, and bookworm-armhf. Debian packages are not in it: install.sh na
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+import click
+
+from command import PATH, command
+from edgeemo.errors import EdgeemoError
+from networks.refusal import writing
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_MANYLINUX = 17
@@ -53,44 +59,37 @@ TARGETS = {
 }
 
 
-def main() -> int:
-    """Fill the folder; exit code 1 if pip could not."""
-    arguments = parse()
-    target = TARGETS[arguments.target]
-    into = arguments.into or ROOT / "wheelhouse" / arguments.target
-    into.mkdir(parents=True, exist_ok=True)
-    requirements = ROOT / "tools" / "requirements" / f"{target.requirements}.txt"
-    print(f"wheels for {arguments.target} (Python {target.python}) into {into}")
-    # Without what packages ask for in turn: the sets are complete, and pip would judge by this machine.
-    download = [
-        "download",
-        "--no-deps",
-        *target.pip_options(),
-        "--only-binary=:all:",
-        "-r",
-        str(requirements),
-    ]
-    # Of two versions of edgeemo in one folder, install.sh could take the wrong one.
-    for old in into.glob("edgeemo-*.whl"):
-        old.unlink()
-    try:
-        pip(*download, "--dest", str(into))
-        pip("wheel", "--no-deps", "--wheel-dir", str(into), str(ROOT))
-    except subprocess.CalledProcessError:
-        print(f"wheelhouse: pip failed; {into} is not complete", file=sys.stderr)
-        return 1
+@command(__doc__)
+@click.argument("target", type=click.Choice(sorted(TARGETS)))
+@click.option("--into", type=PATH, help="The folder; else wheelhouse/TARGET.")
+def main(target: str, into: Path | None) -> None:  # noqa: D103 - click takes the help from the module
+    into = into or ROOT / "wheelhouse" / target
+    click.echo(f"wheels for {target} (Python {TARGETS[target].python}) into {into}")
+    with writing(into):
+        into.mkdir(parents=True, exist_ok=True)
+        # Of two versions of edgeemo in one folder, install.sh could take the wrong one.
+        for old in into.glob("edgeemo-*.whl"):
+            old.unlink()
+    fill(into, TARGETS[target])
     wheels = list(into.glob("*.whl"))
     size_mb = sum(wheel.stat().st_size for wheel in wheels) / 1e6
-    print(f"{len(wheels)} wheels, {size_mb:.0f} MB. There: sudo ./install.sh --offline {into}")
-    return 0
+    click.echo(f"{len(wheels)} wheels, {size_mb:.0f} MB. There: sudo ./install.sh --offline {into}")
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("target", choices=sorted(TARGETS))
-    parser.add_argument("--into", type=Path, help="the folder; default: wheelhouse/TARGET")
-    return parser.parse_args()
+def fill(into: Path, target: Target) -> None:
+    """Download what edgeemo needs on a target, and build edgeemo itself.
+
+    Raises:
+        EdgeemoError: pip failed; it has said why.
+    """
+    requirements = ROOT / "tools" / "requirements" / f"{target.requirements}.txt"
+    # Without what packages ask for in turn: the sets are complete, and pip would judge by this machine.
+    download = ("download", "--no-deps", *target.pip_options(), "--only-binary=:all:")
+    try:
+        pip(*download, "-r", str(requirements), "--dest", str(into))
+        pip("wheel", "--no-deps", "--wheel-dir", str(into), str(ROOT))
+    except subprocess.CalledProcessError as error:
+        raise EdgeemoError(f"pip failed; {into} is not complete") from error
 
 
 def pip(*arguments: str) -> None:
@@ -100,4 +99,4 @@ def pip(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,38 @@
+"""What the tools' commands share: help from the script's docstring, one line for a user's mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgeemo.errors import EdgeemoError
+
+PATH = click.Path(path_type=Path)
+"""The type of an argument or option that names a file or folder."""
+
+
+class Command(click.Command):
+    """Ends an EdgeemoError in one line and with its own exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the function."""
+        try:
+            return super().invoke(ctx)
+        except EdgeemoError as error:
+            click.secho(f"error: {error}", err=True, fg="red")
+            ctx.exit(error.exit_code)
+
+
+def command(
+    docstring: str | None, **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
+    r"""Make a function a script's command, with the script's docstring as its help.
+
+    A paragraph that begins with \b keeps its lines: docstrings are raw for the backslashes of their
+    examples, and click wants the control character. `settings` are those of `click.command`.
+    """
+    text = (docstring or "").replace(r"\b", "\b")
+    return click.command(cls=Command, help=text, **settings)
