@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 r"""Hold the eye against clips of which it is known where the faces are: a table, a row a clip.
 
+\b
     python tools/bench_sight.py ../shared/data/clips
     python tools/bench_sight.py ../shared/data/clips --keras
     python tools/bench_sight.py FOLDER --set cadence.max_fps=5 --json
@@ -9,6 +10,7 @@ FOLDER holds clips and a faces.json: for each file name a list, frame by frame, 
 in pixels. A face counts as held when its box and the true one overlap by an IoU of 0.3. With --keras
 the loop's classification is what the articles do, one Keras prediction a face; else our own network.
 
+\b
 held    recall over all frames and faces       true    precision
 ids     ids given / people there               mixed   ids that were given to two people
 ms      CPU a frame, all of edgeemo            loop    CPU a frame, Haar 1.1 on every full frame
@@ -19,7 +21,6 @@ events  whether the labels told are those of the same run with nothing skipped, 
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -29,15 +30,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
+
+from command import PATH, command
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import Config
 from edgeemo.configfile import load_config
+from edgeemo.errors import EdgeemoError
 from edgeemo.pipeline import Look, build_pipeline
-from edgeemo.sources.file import FileSource
-from edgeemo.sources.source import frames
-from edgeemo.types import Box
-
-Truth = Sequence[Sequence[Box]]
+from edgeemo.types import Box, Frame
+from labelled.clips import Truth, truths, watched
 
 MIN_IOU = 0.3
 STILL_S, STILL_FPS = 20.0, 12.5
@@ -58,10 +60,12 @@ COLUMNS = (
 )
 
 
-def watch(clip: Path, config: Config, classifier: TFLiteClassifier, exhaustive: bool) -> list[Look]:
+def watch(
+    clip: Sequence[Frame], config: Config, classifier: TFLiteClassifier, *, exhaustive: bool
+) -> list[Look]:
     """Every look at a clip."""
     pipeline = build_pipeline(config, classifier, exhaustive=exhaustive)
-    return [pipeline.step(frame) for frame in frames(FileSource(clip))]
+    return [pipeline.step(frame) for frame in clip]
 
 
 def people(truth: Truth) -> list[list[int]]:
@@ -148,7 +152,9 @@ def measure(clip: Path, settings: Sequence[str], keras: float | None) -> dict[st
     command = [sys.executable, "-m", "edgeemo", "bench", str(clip), "--json", "--baseline"]
     for setting in settings:
         command += ["--set", setting]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EdgeemoError(done.stderr.strip())
     report = json.loads(done.stdout)
     loop = report["baseline"]["cpu_ms"]
     if keras is not None:
@@ -164,9 +170,8 @@ def measure(clip: Path, settings: Sequence[str], keras: float | None) -> dict[st
     }
 
 
-def stand_still(clip: Path, config: Config, classifier: TFLiteClassifier) -> float:
-    """CPU milliseconds a frame of a picture in which nothing moves."""
-    first = next(iter(frames(FileSource(clip))))
+def stand_still(first: Frame, config: Config, classifier: TFLiteClassifier) -> float:
+    """CPU milliseconds a frame while nothing moves in it."""
     pipeline = build_pipeline(config, classifier)
     count = round(STILL_S * STILL_FPS)
     start = time.process_time()
@@ -176,16 +181,20 @@ def stand_still(clip: Path, config: Config, classifier: TFLiteClassifier) -> flo
 
 
 def rows(folder: Path, settings: Sequence[str], keras: float | None) -> Iterator[dict[str, Any]]:
-    """The figures of every clip that faces.json names."""
+    """The figures of every clip that faces.json names.
+
+    Raises:
+        EdgeemoError: the clips or the settings can't be used.
+    """
     config = load_config(None, settings, {})
     classifier = TFLiteClassifier(config.model)
-    known = json.loads((folder / "faces.json").read_text("utf-8"))
-    for name, boxes in known.items():
-        truth = [[Box(*box) for box in frame] for frame in boxes]
-        looks = watch(folder / name, config, classifier, exhaustive=False)
-        thorough = watch(folder / name, config, classifier, exhaustive=True)
+    known = truths(folder)
+    for name in known:
+        clip, truth = watched(folder, name, known)
+        looks = watch(clip, config, classifier, exhaustive=False)
+        thorough = watch(clip, config, classifier, exhaustive=True)
         costs = measure(folder / name, settings, keras)
-        still = stand_still(folder / name, config, classifier)
+        still = stand_still(clip[0], config, classifier)
         yield {
             "clip": name,
             **judge(looks, truth),
@@ -205,24 +214,22 @@ def line(row: dict[str, Any]) -> str:
     return "| " + " | ".join(texts) + " |"
 
 
-def main() -> None:
-    """Read the command line, print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--json", action="store_true", help="a JSON object a clip instead")
-    parser.add_argument("--keras", action="store_true", help="the loop asks Keras; see above")
-    options = parser.parse_args()
-    keras = keras_ms() if options.keras else None
+@command(__doc__)
+@click.argument("folder", type=PATH)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="As edgeemo run has it."
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a clip instead.")
+@click.option("--keras", "with_keras", is_flag=True, help="The loop asks Keras; see above.")
+def main(folder: Path, settings: tuple[str, ...], *, as_json: bool, with_keras: bool) -> None:  # noqa: D103 - click takes the help from the module
+    keras = keras_ms() if with_keras else None
     if keras is not None:
-        print(f"one Keras prediction: {keras:.1f} ms CPU\n", flush=True)
-    if not options.json:
-        print(line(dict(zip(COLUMNS, COLUMNS, strict=True))))
-        print("|" + "---|" * len(COLUMNS))
-    for row in rows(options.folder, options.settings, keras):
-        print(json.dumps(row) if options.json else line(row), flush=True)
+        click.echo(f"one Keras prediction: {keras:.1f} ms CPU\n", err=as_json)
+    for index, row in enumerate(rows(folder, settings, keras)):
+        if not as_json and not index:
+            click.echo(line(dict(zip(COLUMNS, COLUMNS, strict=True))))
+            click.echo("|" + "---|" * len(COLUMNS))
+        click.echo(json.dumps(row) if as_json else line(row))
 
 
 if __name__ == "__main__":

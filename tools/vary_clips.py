@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Make harder clips of a clip with one face in each frame, with a faces.json of what became of it.
+r"""Make harder clips of a clip with one face in each frame, with a faces.json of what became of it.
 
+\b
     python tools/vary_clips.py ../shared/data/clips/head-pose-face-detection-male.gif varied/
     python tools/bench_sight.py varied/
 
@@ -10,17 +11,21 @@ side, the picture is darkened, moved, enlarged. That is not life, but its truth 
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from command import PATH, command
+from edgeemo.errors import InputError
 from edgeemo.types import Box, Picture
+from labelled.clips import FILE, truths, watched
+from networks.refusal import writing
 
 FPS = 12.5
 SECONDS = 6.0
@@ -136,10 +141,16 @@ def variations(random: np.random.Generator) -> dict[str, Callable[[Shot, float],
 
 
 def read(clip: Path) -> list[Shot]:
-    """The shots of a clip, from the faces.json beside it."""
-    truth = json.loads((clip.parent / "faces.json").read_text("utf-8"))[clip.name]
-    capture = cv2.VideoCapture(str(clip))
-    return [Shot(np.asarray(capture.read()[1], np.uint8), [Box(*faces[0])]) for faces in truth]
+    """The shots of a clip, from the faces.json beside it.
+
+    Raises:
+        InputError: they can't be read, or not each of them has one face.
+    """
+    seen, truth = watched(clip.parent, clip.name, truths(clip.parent))
+    for index, faces in enumerate(truth):
+        if len(faces) != 1:
+            raise InputError(f"{clip}: frame {index} has {len(faces)} faces: needed is one in each")
+    return [Shot(frame.image, list(faces)) for frame, faces in zip(seen, truth, strict=True)]
 
 
 def write(path: Path, shots: list[Shot]) -> list[list[Box]]:
@@ -152,24 +163,21 @@ def write(path: Path, shots: list[Shot]) -> list[list[Box]]:
     return [shot.faces for shot in shots]
 
 
-def main() -> None:
-    """Read the command line, write the clips."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("clip", type=Path)
-    parser.add_argument("out", type=Path)
-    options = parser.parse_args()
-    shots = read(options.clip)
+@command(__doc__)
+@click.argument("clip", type=PATH)
+@click.argument("out", type=PATH)
+def main(clip: Path, out: Path) -> None:  # noqa: D103 - click takes the help from the module
+    shots = read(clip)
     # To the end and back again, so that the face never jumps.
     loop = shots + shots[-2:0:-1]
-    options.out.mkdir(parents=True, exist_ok=True)
     truth = {}
-    for name, change in variations(np.random.default_rng(1)).items():
-        varied = [change(loop[i % len(loop)], i / FPS) for i in range(round(SECONDS * FPS))]
-        truth[f"{name}.avi"] = write(options.out / f"{name}.avi", varied)
-        print(f"wrote {name}.avi")
-    (options.out / "faces.json").write_text(json.dumps(truth), "utf-8")
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for name, change in variations(np.random.default_rng(1)).items():
+            varied = [change(loop[i % len(loop)], i / FPS) for i in range(round(SECONDS * FPS))]
+            truth[f"{name}.avi"] = write(out / f"{name}.avi", varied)
+            click.echo(f"wrote {name}.avi")
+        (out / FILE).write_text(json.dumps(truth), "utf-8")
 
 
 if __name__ == "__main__":
