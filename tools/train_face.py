@@ -1,42 +1,51 @@
 #!/usr/bin/env python3
 r"""Train the network that tells faces from the rest; tools/convert.py makes the .tflite of it.
 
-    python tools/train_face.py --faces fer2013.csv --places clips/ --out runs/face
-    python tools/convert.py runs/face/face.keras --labels face,other --range standard \
-        --calibration 1000 --data runs/face/held --out models/face --overwrite
+\b
+python tools/train_face.py --faces fer2013.csv --places clips/ --out runs/face
+python tools/convert.py runs/face/face.keras --data runs/face/held --calibration 1000 --out models/face --overwrite
 
 --faces is a folder of folders, or Kaggle's csv, of which the Training rows are used; faces fill each
 picture. --places is a folder of clips and pictures, of which everything counts as no face but what a
 faces.json beside them says: for each file name a list, frame by frame, of boxes [x, y, w, h] in pixels.
-OUT gets face.keras and held/, samples that were not learned from, in the folders that convert.py wants.
+OUT gets face.keras with face.json beside it, and held/, samples that were not learned from.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeemo.errors import EdgeemoError, InputError
-from edgeemo.preprocess import to_grey
+from command import PATH, command
+from edgeemo.errors import InputError
+from edgeemo.preprocess import as_planes, normalize, to_grey
+from edgeemo.sidecar import Sidecar
 from edgeemo.sight.detector import CASCADE, STAGES, load_cascade
+from edgeemo.sight.verifier import FACE as FACE_LABEL
 from edgeemo.sight.view import turned
+from edgeemo.sources.file import FileSource
+from edgeemo.sources.source import frames
 from edgeemo.types import Box, Picture
+from labelled import clips
 from labelled.dataset import Faces, load
 from learning.facesamples import FACE, SIDE, Material, samples
+from learning.keeping import keep, save
+from networks.description import describe
+from networks.refusal import writing
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 
+LABELS = (FACE_LABEL, "other")
 STRIDE = 4
 """Every so many frames of a clip are used: neighbours are nearly the same."""
 SHARD = 6000
@@ -44,6 +53,8 @@ SHARD = 6000
 WATCHED = 0.05
 """Share of the faces that nothing is learned from."""
 HELD = 4000
+LEAST = 48
+"""Pixels of a picture's shorter side that something can be cut from."""
 FORGIVEN = 3
 """Stages fewer than the detector's: what it lets pass is rare, this is more of the same kind."""
 TURNS = 60
@@ -64,24 +75,42 @@ def faces(path: Path, seed: int) -> tuple[Faces, Faces]:
     return ours.split(WATCHED, seed)
 
 
-def places(folder: Path) -> list[Picture]:
-    """Grey pictures of what is no face."""
-    known = folder / "faces.json"
-    boxes = json.loads(known.read_text("utf-8")) if known.is_file() else {}
-    files = sorted(path for path in folder.iterdir() if path.suffix != ".json" and path.is_file())
-    return [picture for path in files for picture in _frames(path, boxes.get(path.name, []))]
+def places(folder: Path) -> tuple[list[Picture], list[str]]:
+    """Grey pictures of what is no face, and a line for each file that can't be read.
+
+    Raises:
+        InputError: nothing in the folder can be read, or its faces.json is none.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError as error:
+        raise InputError(f"can't read {folder}: {error.strerror or error}") from error
+    has_truth = (folder / clips.FILE).is_file()
+    known = clips.truths(folder) if has_truth else {}
+    found: list[Picture] = []
+    problems: list[str] = []
+    for path in files:
+        if path.name != clips.FILE:
+            try:
+                found.extend(_empty(path, known.get(path.name, ())))
+            except InputError as error:
+                problems.append(str(error))
+    if not found:
+        raise InputError(f"{folder} holds no clip or picture of {LEAST} pixels a side or more")
+    return found, problems
 
 
-def _frames(path: Path, faces: list[list[list[float]]]) -> Iterator[Picture]:
-    capture = cv2.VideoCapture(str(path))
-    index = 0
-    while (read := capture.read())[0]:
-        if index % STRIDE == 0:
-            grey = to_grey(np.asarray(read[1], np.uint8)).copy()
-            for box in faces[index] if index < len(faces) else []:
-                _wipe(grey, Box(*box))
+def _empty(path: Path, truth: clips.Truth) -> Iterator[Picture]:
+    """Some frames of a clip, or a picture, without the faces in it."""
+    looked_at = frames(FileSource(path))
+    for frame, faces in zip_longest(looked_at, truth, fillvalue=()):
+        if not frame:
+            raise InputError(f"{path} has fewer frames than {clips.FILE} knows, {len(truth)}")
+        if frame.index % STRIDE == 0 and min(frame.size) >= LEAST:
+            grey = to_grey(frame.image).copy()
+            for box in faces:
+                _wipe(grey, box)
             yield grey
-        index += 1
 
 
 def _wipe(grey: Picture, face: Box) -> None:
@@ -124,11 +153,9 @@ def make(count: int, material: Material, seed: int) -> tuple[Any, Any]:
     return np.concatenate([p for p, _ in made]), np.concatenate([f for _, f in made])
 
 
-def normalized(pictures: Picture) -> NDArray[np.float32]:
-    """Every picture shifted and scaled to mean 0 and deviation 1, as the sidecar will say."""
-    pixels = pictures[..., np.newaxis].astype(np.float32)
-    pixels -= pixels.mean(axis=(1, 2, 3), keepdims=True)
-    return np.asarray(pixels / np.maximum(pixels.std(axis=(1, 2, 3), keepdims=True), 1e-3))
+def description() -> Sidecar:
+    """What the network takes and tells apart."""
+    return describe(LABELS, (SIDE, SIDE, 1), name="face", standardize=True)
 
 
 def network() -> Any:
@@ -145,7 +172,7 @@ def network() -> Any:
 
 
 def train(model: Any, pictures: Picture, is_face: NDArray[np.bool_], epochs: int) -> None:
-    """Fit the model; label 0 is a face, 1 is none."""
+    """Fit the model to samples (n, SIDE, SIDE)."""
     import keras
 
     batch = 256
@@ -154,8 +181,14 @@ def train(model: Any, pictures: Picture, is_face: NDArray[np.bool_], epochs: int
     model.compile(
         keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
     )
-    labels = np.where(is_face, 0, 1)
-    model.fit(normalized(pictures), labels, batch_size=batch, epochs=epochs, verbose=2)
+    told = description()
+    inputs = np.stack([normalize(as_planes(picture), told) for picture in pictures])
+    model.fit(inputs, labels_of(is_face), batch_size=batch, epochs=epochs, verbose=2)
+
+
+def labels_of(is_face: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Indices into LABELS."""
+    return np.where(is_face, 0, 1)
 
 
 def sized(faces: Faces) -> list[Picture]:
@@ -163,53 +196,54 @@ def sized(faces: Faces) -> list[Picture]:
     return list(faces.stack((FACE, FACE), 1)[..., 0])
 
 
-def write_held(folder: Path, pictures: Picture, is_face: NDArray[np.bool_]) -> None:
-    """The samples as pictures, a folder for each label."""
-    for index, (picture, face) in enumerate(zip(pictures, is_face, strict=True)):
-        place = folder / ("face" if face else "other")
-        place.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(place / f"{index:05d}.png"), picture)
+@command(__doc__)
+@click.option(
+    "--faces", "data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv."
+)
+@click.option("--places", "folder", required=True, type=PATH, help="Folder of clips and pictures.")
+@click.option("--out", required=True, type=PATH, help="Folder for what the run makes.")
+@click.option("--samples", "count", type=click.IntRange(1), default=200_000, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), default=6, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
+def main(data: Path, folder: Path, out: Path, count: int, epochs: int, seed: int) -> None:  # noqa: D103 - click takes the help from the module
+    learn, watch = faces(data, seed)
+    scenery, problems = places(folder)
+    for problem in problems:
+        click.echo(f"data: {problem}")
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    click.echo(f"{len(learn)} faces, {len(scenery)} pictures without any")
+    alike = lookalikes(scenery, seed)
+    if not alike:
+        raise InputError(
+            f"{folder}: nothing in it looks like a face to the cascade; more is needed"
+        )
+    click.echo(f"{len(alike)} places in them look like a face to the cascade")
+    material = Material(sized(learn), scenery, alike)
+    make_network(material, material._replace(faces=sized(watch)), out, count, epochs, seed)
+    click.echo(f"wrote {out / 'face.keras'}, face.json and {out / 'held'}")
 
 
-def main() -> None:
-    """Read the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--faces", type=Path, required=True)
-    parser.add_argument("--places", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--samples", type=int, default=200_000)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=1)
-    try:
-        make_network(parser.parse_args())
-    except EdgeemoError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-
-
-def make_network(options: argparse.Namespace) -> None:
-    """Train by the command line and write what it promises.
+def make_network(
+    material: Material, watched: Material, out: Path, count: int, epochs: int, seed: int
+) -> None:
+    """Train on `count` samples of one material and write the network, and samples of the other.
 
     Raises:
-        EdgeemoError: the faces can't be used.
+        WriteError: `out` can't be written.
+        ExistsError: its folder held/ is somebody else's.
     """
     import keras
 
-    keras.utils.set_random_seed(options.seed)
-    learn, watch = faces(options.faces, options.seed)
-    scenery = places(options.places)
-    print(f"{len(learn)} faces, {len(scenery)} pictures without any")
-    alike = lookalikes(scenery, options.seed)
-    print(f"{len(alike)} places in them look like a face to the cascade")
-    material = Material(sized(learn), scenery, alike)
-    pictures, is_face = make(options.samples, material, options.seed)
+    held, truth = make(HELD, watched, seed + 1)
+    keys = tuple(f"{index:05d}" for index in range(len(held)))
+    with writing(out):
+        keep(Faces(list(held), labels_of(truth), LABELS, keys), out / "held")
+    keras.utils.set_random_seed(seed)
     model = network()
-    train(model, pictures, is_face, options.epochs)
-    held, truth = make(HELD, material._replace(faces=sized(watch)), options.seed + 1)
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_held(options.out / "held", held, truth)
-    model.save(options.out / "face.keras")
-    print(f"wrote {options.out / 'face.keras'} and {options.out / 'held'}")
+    train(model, *make(count, material, seed), epochs)
+    with writing(out):
+        save(model, out / "face.keras", description())
 
 
 if __name__ == "__main__":

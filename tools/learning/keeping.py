@@ -1,19 +1,32 @@
-"""Faces written out as a folder per label with their FER+ votes beside it, so that every tool can read them."""
+"""What training leaves for the other tools: networks with descriptions, faces in folders with their FER+ votes."""
 
 from __future__ import annotations
 
 import csv
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 
+from edgeemo.sidecar import Sidecar, sha256
 from labelled.dataset import Faces
 from labelled.ferplus import COLUMNS
 from networks.refusal import ExistsError, WriteError
 
 MARK = ".made-by-train"
 """Stands in a folder that may be replaced."""
+
+
+def save(network: Any, path: Path, told: Sidecar) -> None:
+    """Write a Keras network as `path`, and beside it what is `told` of it, with its digest.
+
+    Raises:
+        OSError: the disk is full, or the folder can't be written.
+    """
+    network.save(path)
+    sidecar = told.model_copy(update={"sha256": sha256(path.read_bytes())})
+    path.with_suffix(".json").write_text(sidecar.to_json(), encoding="utf-8")
 
 
 def keep(faces: Faces, root: Path) -> None:
@@ -27,7 +40,9 @@ def keep(faces: Faces, root: Path) -> None:
     """
     table = root.with_suffix(".csv")
     if theirs := [str(p) for p in (root, table) if p.exists() and not (root / MARK).exists()]:
-        raise ExistsError(f"{', '.join(theirs)} is no work of train.py's: choose another --out")
+        raise ExistsError(
+            f"{', '.join(theirs)} was not made by a training run: choose another --out"
+        )
     paths = [
         f"{faces.names[label]}/{_name(key)}"
         for label, key in zip(faces.labels, faces.keys, strict=True)

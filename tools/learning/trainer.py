@@ -19,6 +19,7 @@ from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
 from learning.batches import Batches, Drill, Float
 from learning.checkpoint import FILE, Checkpoint
+from learning.keeping import save
 from learning.material import Examples
 from learning.network import Size, one_head, plain
 from learning.patience import Watch
@@ -174,10 +175,8 @@ class Trainer:
     def _save(self, name: str, network: keras.Model, **known: Any) -> Path:
         """Write a network, and its description beside it with what is `known` besides."""
         path = self.order.out / f"{name}.keras"
-        network.save(path)
-        told = {"sha256": sha256(path.read_bytes()), "provenance": self._provenance(), **known}
-        sidecar = describe(name, self.recipe).model_copy(update=told)
-        path.with_suffix(".json").write_text(sidecar.to_json(), encoding="utf-8")
+        told = {"provenance": self._provenance(), **known}
+        save(network, path, describe(name, self.recipe).model_copy(update=told))
         return path
 
     def _provenance(self) -> dict[str, Any]:
