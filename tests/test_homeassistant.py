@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from jinja2 import Environment
 
 from edgeemo.delivery.homeassistant import discovery, discovery_topic
 from edgeemo.delivery.messages import Topics
@@ -88,6 +90,23 @@ def test_discovery_makes_no_attributes_that_change_with_every_message() -> None:
     """They would fill the recorder; the event entity takes four fields of the event and no more."""
     assert not any("json_attributes_topic" in c for c in COMPONENTS.values())
     assert "scores" not in COMPONENTS["door_event"]["value_template"]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "is_synced", "is_told"),
+    [(1, True, True), (110, True, True), (130, True, False), (130, False, True)],
+)
+def test_discovery_event_is_of_now(age_s: float, is_synced: bool, is_told: bool) -> None:
+    """What waited for the broker is no event any more, unless nobody knows when it was."""
+    now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    at = (now - timedelta(seconds=age_s)).isoformat(timespec="milliseconds")
+    told_of = {"event_type": "changed", "face": 3, "emotion": "happy", "previous": "sad"}
+    event = told_of | {"id": "x", "time": at.replace("+00:00", "Z"), "time_synced": is_synced}
+    template = Environment(autoescape=False).from_string(
+        COMPONENTS["door_event"]["value_template"]
+    )  # no HTML
+    told = template.render(value_json=event, now=lambda: now, as_datetime=datetime.fromisoformat)
+    assert (json.loads(told) if told else None) == (told_of if is_told else None)
 
 
 def test_discovery_is_small_json() -> None:
