@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def test_watch_yields_events_over_a_restart_of_the_broker(
         with listening(mosquitto.port) as other:
             # Retained, so that it is there whenever the watcher's subscription is.
             other.client.publish("edgeemo/porch/camera/event", "[]", 1, retain=True)
+            other.client.publish("edgeemo/deep/camera/event", "[" * 50_000, 1, retain=True)
             other.client.publish("edgeemo/old/camera/event", '{"id": "first"}', 1, retain=True)
             assert next(events) == {"id": "first"}
         written = publisher.event(an_event())
@@ -61,6 +63,37 @@ def test_remove_leaves_nothing_retained(tmp_path: Path, mosquitto: Mosquitto) ->
         late.wait_for("edgeemo/garden/status", "online")
     assert "homeassistant/device/porch/config" in cleared
     assert [(t, p) for t, p, _ in late.messages] == [("edgeemo/garden/status", "online")]
+
+
+def test_remove_clears_nothing_that_is_only_passing(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """What the broker does not keep needs no clearing, and holds nothing up however much of it comes."""
+    config = a_config(tmp_path, mosquitto.port)
+    enough = threading.Event()
+    with listening(mosquitto.port) as other:
+
+        def chatter() -> None:
+            while not enough.wait(0.2):
+                other.client.publish("edgeemo/porch/camera/event", "{}", 1)
+
+        talker = threading.Thread(target=chatter)
+        talker.start()
+        cleared = remove(config)
+        enough.set()
+        talker.join()
+    assert "edgeemo/porch/camera/event" not in cleared
+
+
+def test_remove_tells_of_a_daemon_that_still_runs(
+    tmp_path: Path, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its words are gone from the broker, but it will say them again."""
+    config = a_config(tmp_path, mosquitto.port)
+    with publishing(config) as publisher:
+        wait_until(lambda: publisher.is_connected)
+        with listening(mosquitto.port) as other:
+            other.wait_for("edgeemo/porch/status", "online")
+        remove(config)
+    assert any("porch is online: if it still runs, stop it" in m for m in caplog.messages)
 
 
 def test_probe_stops_at_the_first_step_that_fails(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ def without(*keys: str) -> dict[str, Any]:
     return {key: value for key, value in CHANGED.items() if key not in keys}
 
 
+LINE = "2026-11-20T14:05:06.789Z  hall/door             face 7 changed: happy <- sad"
+
+
 @pytest.mark.parametrize(
     ("event", "line"),
     [
@@ -42,9 +45,14 @@ def without(*keys: str) -> dict[str, Any]:
         ),
         (
             CHANGED | {"confidence": "much"},
-            "2026-11-20T14:05:06.789Z  hall/door             face 7 changed: happy <- sad",
+            LINE,
         ),
         ({"id": "1"}, "-  -/-                   face - -: "),
+        (CHANGED | {"confidence": 10**400}, LINE),
+        (
+            {"device": "\ud800", "camera": "\x1b[2J"},
+            r"-  \ud800/\x1b[2J                face - -: ",
+        ),
     ],
 )  # fmt: skip
 def test_watch_shows_an_event_on_a_line(event: dict[str, Any], line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -9,7 +10,6 @@ import click
 from edgeemo.cli.options import config_options
 from edgeemo.config import Config
 from edgeemo.delivery.brokerwatch import watch as events
-from edgeemo.delivery.messages import encode
 
 
 @click.command()
@@ -18,7 +18,8 @@ from edgeemo.delivery.messages import encode
 def watch(config: Config, as_json: bool) -> None:
     """Subscribe to all devices below the prefix, and show their events until interrupted."""
     for event in events(config):
-        click.echo(encode(event) if as_json else _line(event))
+        # Escaped: a name from the network may hold what no terminal or pipe takes.
+        click.echo(json.dumps(event, separators=(",", ":")) if as_json else _line(event))
 
 
 def _line(event: dict[str, Any]) -> str:
@@ -29,5 +30,7 @@ def _line(event: dict[str, Any]) -> str:
     where = f"{device}/{camera}"
     change = " <- ".join(str(event[k]) for k in ("emotion", "previous") if event.get(k))
     confidence = event.get("confidence")
-    sure = f" ({confidence:.0%})" if isinstance(confidence, int | float) else ""
-    return f"{at}  {where:<20}  face {face} {kind}: {change}{sure}"
+    is_share = isinstance(confidence, int | float) and 0 <= confidence <= 1
+    sure = f" ({confidence:.0%})" if is_share else ""
+    line = f"{at}  {where:<20}  face {face} {kind}: {change}{sure}"
+    return line if line.isprintable() else ascii(line)[1:-1]  # nobody's names steer the terminal

@@ -12,14 +12,11 @@ from typing import Any
 from edgeemo.backoff import Backoff
 from edgeemo.config import Config
 from edgeemo.delivery.homeassistant import discovery_topic
-from edgeemo.delivery.messages import Topics
-from edgeemo.delivery.visit import visit
+from edgeemo.delivery.messages import ONLINE, Topics
+from edgeemo.delivery.visit import Heard, visit
 from edgeemo.errors import BrokerError
 
 logger = logging.getLogger(__name__)
-
-QUIET_S = 1.0
-"""Retained messages come at once after subscribing; when none has come for this long, that was all."""
 
 
 def watch(config: Config) -> Iterator[dict[str, Any]]:
@@ -32,9 +29,9 @@ def watch(config: Config) -> Iterator[dict[str, Any]]:
     backoff, pause = Backoff(), threading.Event()
     while True:
         try:
-            for _, payload in heard:
+            for message in heard:
                 backoff.reset()
-                yield from _event(payload)
+                yield from _event(message.payload)
         except BrokerError as error:
             logger.warning("%s; trying again", error)
         while True:
@@ -48,14 +45,14 @@ def watch(config: Config) -> Iterator[dict[str, Any]]:
                 break
 
 
-def _listen(config: Config) -> Iterator[tuple[str, str]]:
+def _listen(config: Config) -> Iterator[Heard]:
     return visit(config).listen(f"{config.mqtt.prefix}/+/+/event")
 
 
 def _event(payload: str) -> Iterator[dict[str, Any]]:
     try:
         event = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if isinstance(event, dict):
         yield event
@@ -66,7 +63,7 @@ def _event(payload: str) -> Iterator[dict[str, Any]]:
 def remove(config: Config) -> list[str]:
     """Clear this device's discovery and everything that the broker keeps of it; returns the topics.
 
-    A daemon that still runs announces itself again when it next connects.
+    A daemon that still runs announces itself again when it next connects: the log says so.
 
     Raises:
         BrokerError: the broker is not there, or refuses.
@@ -74,10 +71,15 @@ def remove(config: Config) -> list[str]:
     topics = Topics(config.mqtt.prefix, config.device, config.camera.name)
     where = discovery_topic(config.homeassistant.prefix, config.device)
     guest = visit(config)
-    found: set[str] = set()
+    found: dict[str, str] = {}
     with suppress(BrokerError):  # what we are forbidden to read is cleared all the same
-        found = {topic for topic, _ in guest.listen(f"{topics.base}/#", quiet_s=QUIET_S)}
-    cleared = [where, *sorted((found | set(topics.retained)) - {where})]
+        found = {kept.topic: kept.payload for kept in guest.retained(f"{topics.base}/#")}
+    if found.get(topics.status) == ONLINE:
+        logger.warning(
+            "%s is online: if it still runs, stop it and do this again, else it comes back when it next connects",
+            config.device,
+        )
+    cleared = [where, *sorted((found.keys() | set(topics.retained)) - {where})]
     for topic in cleared:
         if (text := guest.publish(topic, "", retain=True)) is not None:
             raise BrokerError(text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
@@ -16,6 +17,16 @@ from edgeemo.errors import BrokerError
 
 TIMEOUT_S = 5.0
 TICK_S = 0.1
+QUIET_S = 1.0
+"""Retained messages come at once after subscribing; when none has come for this long, that was all."""
+
+
+class Heard(NamedTuple):
+    """A message; `is_retained` when it lay at the broker before we asked."""
+
+    topic: str
+    payload: str
+    is_retained: bool
 
 
 class Visit:
@@ -24,7 +35,8 @@ class Visit:
     def __init__(self, config: Config) -> None:
         self.welcome = ""
         self._config = config
-        self._inbox: list[tuple[str, str]] = []
+        self._inbox: list[Heard] = []
+        self._retained_at = 0.0
         self._client = self._new_client(is_version_5=config.mqtt.protocol != "3.1.1")
 
     def _new_client(self, *, is_version_5: bool) -> paho.Client:
@@ -76,12 +88,27 @@ class Visit:
             return f"the broker refuses {topic} ({self._receipt.getName()}); allow it in its access rules"
         return None
 
-    def listen(self, *filters: str, quiet_s: float | None = None) -> Iterator[tuple[str, str]]:
-        """Subscribe, and return (topic, payload) as they come; ends when none has come for `quiet_s`.
+    def listen(self, *filters: str) -> Iterator[Heard]:
+        """Subscribe, and return messages as they come, for ever.
 
         Raises:
             BrokerError: the broker refuses it; while listening: the connection was lost.
         """
+        self._subscribe(filters)
+        return self._heard(lambda: False)
+
+    def retained(self, *filters: str) -> Iterator[Heard]:
+        """Subscribe, and return what the broker keeps; that was all when no more comes for a while.
+
+        Raises:
+            BrokerError: as `listen` does.
+        """
+        self._subscribe(filters)
+        self._retained_at = time.monotonic()
+        everything = self._heard(lambda: time.monotonic() - self._retained_at > QUIET_S)
+        return (heard for heard in everything if heard.is_retained)
+
+    def _subscribe(self, filters: Sequence[str]) -> None:
         self._grant = []
         self._client.subscribe([(f, 1) for f in filters])
         self._loop_until(lambda: bool(self._grant))
@@ -93,17 +120,16 @@ class Visit:
             raise BrokerError(
                 f"the broker refuses a subscription to {wanted} ({refusal}); allow it in its access rules"
             )
-        return self._heard(quiet_s)
 
-    def _heard(self, quiet_s: float | None) -> Iterator[tuple[str, str]]:
-        heard_at = time.monotonic()
-        while quiet_s is None or time.monotonic() - heard_at < quiet_s:
+    def _heard(self, is_over: Callable[[], bool]) -> Iterator[Heard]:
+        while True:
+            while self._inbox:
+                yield self._inbox.pop(0)
+            if is_over():
+                return
             if self._client.loop(TICK_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 mqtt = self._config.mqtt
                 raise BrokerError(f"{mqtt.host}:{mqtt.port}: the connection was lost")
-            while self._inbox:
-                heard_at = time.monotonic()
-                yield self._inbox.pop(0)
 
     def leave(self) -> None:
         """Disconnect."""
@@ -128,7 +154,10 @@ class Visit:
         self._grant = codes
 
     def _on_message(self, _c: object, _u: object, message: paho.MQTTMessage) -> None:
-        self._inbox.append((message.topic, bytes(message.payload).decode("utf-8", "replace")))
+        if message.retain:
+            self._retained_at = time.monotonic()
+        payload = bytes(message.payload).decode("utf-8", "replace")
+        self._inbox.append(Heard(message.topic, payload, message.retain))
 
 
 def visit(config: Config) -> Visit:
