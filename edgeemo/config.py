@@ -5,6 +5,7 @@ Reading them from a file, the environment and the command line is `edgeemo.confi
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import platform
 import re
@@ -24,6 +25,19 @@ from pydantic import (
 
 from edgeemo.address import Address, Kind, mask_url
 
+PACKAGE = Path(__file__).resolve().parent
+MAX_TOPIC_LETTERS = 200
+"""Of a prefix: even with 4 bytes each a topic stays far below MQTT's 65,535, and below the 200 levels of Mosquitto."""
+MAX_HOST_LETTERS = 253
+"""RFC 1035's 255 octets of a name, without the length of its first part and the empty part at its end."""
+HOST_SIGNS = {
+    "://": "host and port are two keys, and what mqtts:// asks for is tls.enabled: true",
+    "@": "the log-in goes into mqtt.user and mqtt.password",
+    ":": "host and port are two keys",
+    "/": "no path belongs behind it",
+}
+"""What no name of a host holds, and where it belongs; of several the first counts."""
+
 
 def _identifier(text: str) -> str:
     if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", text):
@@ -32,18 +46,55 @@ def _identifier(text: str) -> str:
 
 
 def _topic(text: str) -> str:
-    if not re.fullmatch(r"[^#+\s/]+(/[^#+\s/]+)*", text):
-        raise ValueError("words with / between them, without spaces, + and #")
+    is_made_of_words = re.fullmatch(r"[^#+\s/]+(/[^#+\s/]+)*", text) and text.isprintable()
+    if not is_made_of_words or text.startswith("$"):  # $SYS is the broker's own
+        raise ValueError(
+            "words with / between them, without spaces, + and #, and without $ in front"
+        )
+    if len(text) > MAX_TOPIC_LETTERS:
+        raise ValueError(f"at most {MAX_TOPIC_LETTERS} characters: shorten it")
     return text
+
+
+def _host(text: str) -> str:
+    if _is_ip(text):
+        return text
+    if _is_ip(text.strip("[]")):
+        raise ValueError("an address stands here without brackets")
+    for sign, instead in HOST_SIGNS.items():
+        if sign in text:
+            raise ValueError(f"a name or an address alone: {instead}")
+    if " " in text or not text.isprintable():
+        raise ValueError(
+            "a name or an address alone: take out blanks and whatever can't be printed"
+        )
+    if not 0 < len(text) <= MAX_HOST_LETTERS or not _can_be_looked_up(text):
+        raise ValueError("no name that can be looked up: 1 to 63 characters between two dots")
+    return text
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _can_be_looked_up(host: str) -> bool:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Topic = Annotated[str, AfterValidator(_topic)]
+Host = Annotated[str, AfterValidator(_host)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=86_400.0)]
 Zone = tuple[Share, Share, Share, Share]
-
-PACKAGE = Path(__file__).resolve().parent
 
 
 def expanded(path: Path) -> Path:
@@ -292,7 +343,7 @@ class TlsConfig(Section):
 class MqttConfig(Section):
     """The broker."""
 
-    host: str | None = Field(default=None, min_length=1)
+    host: Host | None = None
     """Name or address; without one nothing is published."""
     port: int = Field(default=1883, ge=1, le=65_535)
     """TCP port."""

@@ -12,18 +12,28 @@ import logging
 import os
 import stat
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import NoneType, UnionType
+from types import NoneType
 from typing import Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from edgeemo.address import MASK, mask_url
-from edgeemo.config import Config
+from edgeemo.address import MASK
+from edgeemo.config import Config, MqttConfig
+from edgeemo.configtext import (
+    Settings,
+    choices_of,
+    explain,
+    is_text,
+    parse_yaml,
+    section_of,
+    shown,
+    without_empty_sections,
+)
 from edgeemo.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -32,14 +42,14 @@ ENV_PREFIX = "EDGEEMO_"
 DEFAULT_PATHS = (Path("/etc/edgeemo/config.yaml"),)
 SECRET_KEYS = ("password",)
 
-Settings = dict[str, Any]
+KeyPath = tuple[str, ...]
 
 
 class Assignment(NamedTuple):
     """One value given outside the file: where (for messages), the key's path, the text."""
 
     origin: str
-    path: tuple[str, ...]
+    path: KeyPath
     text: str
 
 
@@ -57,18 +67,22 @@ def load_config(
         ConfigError: with every problem of all three at once.
     """
     environ = os.environ if environ is None else environ
-    settings = _read(path) if path else {}
     problems: list[str] = []
+    settings = _read(path, problems) if path else {}
     assignments = [*_from_environment(environ, problems), *_from_command_line(overrides, problems)]
-    problems += filter(None, [_assign(settings, assignment) for assignment in assignments])
+    for assignment in assignments:
+        _assign(settings, assignment, problems)
     origins = {a.path: a.origin for a in assignments}
+    refused: set[KeyPath] = set()
     # A section's combinations are only checked once each of its values is good: so look again without the bad ones.
     while details := _violations(settings):
         problems += [_describe(detail, origins) for detail in details]
         for detail in details:
             _remove(settings, detail["loc"])
+            refused.add(_key_path(detail))
     config = Config.model_validate(settings)
     problems += _missing_files(config)
+    problems += [f"{_where(key, origins)}: {why}" for key, why in _unused(config.mqtt, refused)]
     if problems:
         raise ConfigError(str(path) if path else "the settings", problems)
     return config
@@ -86,6 +100,22 @@ def _missing_files(config: Config) -> Iterator[str]:
         if path is not None and not os.access(path, os.R_OK):
             reason = "does not exist" if _is_absent(path) else "can't be read by this user"
             yield f"{key}: {path} {reason}"
+
+
+def _unused(mqtt: MqttConfig, refused: Collection[KeyPath]) -> Iterator[tuple[KeyPath, str]]:
+    """What is given for a broker but would never be used, and why; not if that is for a refused value."""
+    if mqtt.host is None:
+        return
+    if mqtt.user is None and ("mqtt", "user") not in refused:
+        for name in ("password", "password_file"):
+            if getattr(mqtt, name) is not None:
+                why = "is of no use without mqtt.user: give that too, or take the password out"
+                yield ("mqtt", name), why
+    if not mqtt.tls.enabled and ("mqtt", "tls", "enabled") not in refused:
+        for name in ("ca_file", "cert_file", "key_file"):
+            if getattr(mqtt.tls, name) is not None:
+                why = "is given, but mqtt.tls.enabled is false: turn it on, or take the file out"
+                yield ("mqtt", "tls", name), why
 
 
 def _is_absent(path: Path) -> bool:
@@ -138,7 +168,7 @@ def exposure_warning(path: Path) -> str | None:
     """A line for the log if others can read a file that holds a password."""
     mode = path.stat().st_mode
     group_reads = mode & stat.S_IRGRP and _has_members(path.stat().st_gid)
-    if not (mode & stat.S_IROTH or group_reads) or not _holds_secret(_read(path)):
+    if not (mode & stat.S_IROTH or group_reads) or not _holds_secret(_read(path, [])):
         return None
     # Not without need, and never where the service itself reads by the group.
     rights = "o-r, g-r" if group_reads and path.parent != DEFAULT_PATHS[0].parent else "o-r"
@@ -156,24 +186,18 @@ def _has_members(group: int) -> bool:
         return True
 
 
-def key_paths(model: type[BaseModel] = Config) -> Iterator[tuple[str, ...]]:
+def key_paths(model: type[BaseModel] = Config) -> Iterator[KeyPath]:
     """Every key that a file may hold, as a path; a section before what is in it."""
     for name, field in model.model_fields.items():
         yield (name,)
-        if section := _section(field.annotation):
+        if section := section_of(field.annotation):
             yield from ((name, *rest) for rest in key_paths(section))
 
 
-def _section(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return None
-
-
-def _read(path: Path) -> Settings:
+def _read(path: Path, problems: list[str]) -> Settings:
     try:
         text = path.read_text(encoding="utf-8")
-        loaded = _parse_yaml(text, Config)
+        loaded = parse_yaml(text, Config, problems)
     except OSError as error:
         raise ConfigError(str(path), [f"can't be read: {error.strerror or error}"]) from error
     except UnicodeDecodeError as error:
@@ -181,7 +205,7 @@ def _read(path: Path) -> Settings:
             str(path), [f"is not UTF-8 text (byte {error.start}): save it as UTF-8"]
         ) from error
     except yaml.YAMLError as error:
-        raise ConfigError(str(path), [_yaml_problem(error)]) from error
+        raise ConfigError(str(path), [explain(error)]) from error
     except (ValueError, OverflowError) as error:  # "\UFFFFFFFF"
         raise ConfigError(
             str(path), ["an escape in it is no character: put that text in single quotes"]
@@ -194,84 +218,7 @@ def _read(path: Path) -> Settings:
         raise ConfigError(
             str(path), [f"should hold `key: value` lines, not a {type(loaded).__name__}"]
         )
-    return _without_empty_sections(loaded, Config)
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe one, which also says where a value is not what its spelling or its tag promises."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, LookupError, AttributeError) as error:
-            kind = node.tag.rpartition(":")[2]
-            raise yaml.MarkedYAMLError(
-                problem=f"this is no {kind}: a text like that belongs in quotes",
-                problem_mark=node.start_mark,
-            ) from error
-
-
-class _TextLoader(_Loader):
-    """Makes nothing but texts, lists and maps; a merge key is resolved."""
-
-    yaml_implicit_resolvers = {"<": yaml.SafeLoader.yaml_implicit_resolvers["<"]}  # noqa: RUF012 - as yaml has it
-
-
-def _parse_yaml(text: str, section: type[BaseModel] | None) -> Any:
-    """What YAML makes of a text, but for the settings in a section that are texts: as they are spelt."""
-    loaded = _with_text_keys(yaml.load(text, _Loader))  # noqa: S506 - a safe one
-    if section is None or not isinstance(loaded, dict):
-        return loaded
-    return _as_written(loaded, yaml.load(text, _TextLoader), section)  # noqa: S506 - a safe one
-
-
-def _with_text_keys(value: Any) -> Any:
-    """The same with every key a text: YAML also reads `1:`, `yes:` and a lone `:` as keys."""
-    if isinstance(value, dict):
-        return {"null" if k is None else str(k): _with_text_keys(v) for k, v in value.items()}
-    return [_with_text_keys(v) for v in value] if isinstance(value, list) else value
-
-
-def _as_written(settings: Settings, written: Settings, model: type[BaseModel]) -> Settings:
-    """The same with texts as the file spells them: YAML takes 0123, 12:30:45 and yes for something else."""
-    spelt = dict(settings)
-    for name, field in model.model_fields.items():
-        value, text = settings.get(name), written.get(name)
-        section = _section(field.annotation)
-        if section and isinstance(value, dict) and isinstance(text, dict):
-            spelt[name] = _as_written(value, text, section)
-        elif _is_text(field.annotation) and value is not None and isinstance(text, str):
-            spelt[name] = text
-    return spelt
-
-
-def _is_text(annotation: object) -> bool:
-    """Whether a setting is a text, a path or one of some words; None may be allowed besides."""
-    return any(c in (str, SecretStr, Path) or isinstance(c, str) for c in _choices(annotation))
-
-
-def _choices(annotation: object) -> tuple[object, ...]:
-    """The types of which a setting has one, or the values that it may have."""
-    is_choice = typing.get_origin(annotation) in (typing.Union, UnionType, typing.Literal)
-    return typing.get_args(annotation) if is_choice else (annotation,)
-
-
-def _without_empty_sections(settings: Settings, model: type[BaseModel]) -> Settings:
-    """Drop sections whose keys are all commented out: YAML reads them as null, and they mean the defaults."""
-    sections = {n: s for n, f in model.model_fields.items() if (s := _section(f.annotation))}
-    return {
-        name: _without_empty_sections(value, sections[name])
-        if name in sections and isinstance(value, dict)
-        else value
-        for name, value in settings.items()
-        if not (name in sections and value is None)
-    }
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}is not YAML: {getattr(error, 'problem', None) or error}"
+    return without_empty_sections(loaded, Config)
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterator[Assignment]:
@@ -292,64 +239,69 @@ def _from_command_line(overrides: Sequence[str], problems: list[str]) -> Iterato
             problems.append(f"--set {override!r}: should be key=value, such as mqtt.host=localhost")
 
 
-def _assign(settings: Settings, assignment: Assignment) -> str | None:
-    """Put a value into the tree; returns the problem if a value stands where a section should."""
+def _assign(settings: Settings, assignment: Assignment, problems: list[str]) -> None:
+    """Put a value into the tree; it is a problem if a value stands where a section should, or a key twice."""
     *sections, name = assignment.path
     place = settings
     for section in sections:
         place = place.setdefault(section, {})
         if not isinstance(place, dict):
-            return f"{assignment.origin}: {section!r} is no section"
-    place[name] = _parse(assignment.text, _annotation_at(assignment.path))
-    return None
+            problems.append(f"{assignment.origin}: {section!r} is no section")
+            return
+    repeated: list[str] = []
+    place[name] = _parse(assignment.text, _annotation_at(assignment.path), repeated)
+    problems += [f"{assignment.origin}: {problem}" for problem in repeated]
 
 
 def _annotation_at(path: Sequence[str]) -> object:
     """The type of what a path leads to, a section or a setting; None if that is not known."""
     annotation: object = Config
     for name in path:
-        section = _section(annotation)
+        section = section_of(annotation)
         field = section.model_fields.get(name) if section else None
         annotation = field.annotation if field else None
     return annotation
 
 
-def _parse(text: str, annotation: object) -> object:
+def _parse(text: str, annotation: object, problems: list[str]) -> object:
     """Text as it is (numbers and booleans are the validator's work), but lists, maps and null.
 
     A setting that is a text is no list and no map, whatever it begins with. `null` stands for none
     where there may be none, but for a password: that may be this very word.
     """
-    choices = _choices(annotation)
+    choices = choices_of(annotation)
     if text == "null" and NoneType in choices and SecretStr not in choices:
         return None
-    if text[:1] in ("[", "{") and not _is_text(annotation):
+    if text[:1] in ("[", "{") and not is_text(annotation):
         with suppress(yaml.YAMLError, ValueError, OverflowError, RecursionError):
-            return _parse_yaml(text, _section(annotation))
+            return parse_yaml(text, section_of(annotation), problems)
     return text
 
 
-def _describe(detail: ErrorDetails, origins: Mapping[tuple[str, ...], str]) -> str:
-    path = tuple(str(part) for part in detail["loc"])
-    where = ".".join(path) or "the whole"
-    if origin := origins.get(path):
-        where += f" ({origin})"
+def _describe(detail: ErrorDetails, origins: Mapping[KeyPath, str]) -> str:
+    path = _key_path(detail)
+    where = _where(path, origins)
     if detail["type"] == "extra_forbidden":
         return f"{where}: unknown key{_nearest(path[-1], _siblings(path))}"
     message = detail["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     if isinstance(detail["input"], dict):
         return f"{where}: {message}"
-    value = MASK if any(s in path[-1] for s in SECRET_KEYS) else _shown(detail["input"])
+    value = MASK if any(s in path[-1] for s in SECRET_KEYS) else shown(detail["input"])
     return f"{where}: {value} is not allowed: {message}"
 
 
-def _shown(value: object) -> str:
-    """A wrong value as the message repeats it: an address without its log-in."""
-    return repr(mask_url(value) if isinstance(value, str) else value)
+def _key_path(detail: ErrorDetails) -> KeyPath:
+    return tuple(str(part) for part in detail["loc"])
 
 
-def _siblings(path: tuple[str, ...]) -> list[str]:
+def _where(path: KeyPath, origins: Mapping[KeyPath, str]) -> str:
+    """A key as a message names it, with where its value came from if not from the file."""
+    origin = origins.get(path)
+    return (".".join(path) or "the whole") + (f" ({origin})" if origin else "")
+
+
+def _siblings(path: KeyPath) -> list[str]:
     """The keys that are known beside an unknown one."""
     return [p[-1] for p in key_paths() if p[:-1] == path[:-1]]
 

@@ -17,7 +17,8 @@ FLOORS = (
     # 1: settings, and what daemon and tools share
     {"address", "backoff", "filename", "quant"},
     {"config", "sidecar"},
-    {"configfile", "preprocess"},
+    {"configtext", "preprocess"},
+    {"configfile"},
     # 2: decisions, pure
     {"messages", "motion", "power", "standing", "state", "telemetry", "tracker"},
     {"cadence", "events", "homeassistant", "mood", "search"},

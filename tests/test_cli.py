@@ -296,7 +296,7 @@ def test_run_without_anyone_to_hear_is_refused() -> None:
 def test_run_with_demo_says_once_that_a_password_can_be_read_by_others(tmp_path: Path) -> None:
     """The settings are read once, though the demo adds to them."""
     config = tmp_path / "c.yaml"
-    config.write_text("mqtt: {host: 127.0.0.1, password: hush}")
+    config.write_text("mqtt: {host: 127.0.0.1, user: u, password: hush}")
     config.chmod(0o644)
     done = run("run", config, "--demo", "--events", tmp_path / "gone" / "events")
     assert done.returncode == 2
@@ -353,6 +353,58 @@ def test_analyze_takes_files_whose_names_are_no_text(
     assert done.returncode == 0, done.stderr
     for path in files:
         assert os.fsencode(path) + b": " in done.stdout
+
+
+def test_analyze_prints_a_name_that_an_encoding_can_not_spell(tmp_path: Path, still: Path) -> None:
+    """Byte for byte what is no text, escaped what the encoding lacks, on both streams; no traceback."""
+    name = f"é…{NO_TEXT}"
+    shutil.copy(still, tmp_path / f"{name}.png")
+    paths = tmp_path / f"{name}.png", tmp_path / f"{name}.gone"
+    done = run_bytes("analyze", *paths, PYTHONIOENCODING="latin-1:strict")
+    assert done.returncode == 4
+    spelt = b"\xe9\\u2026caf\xe9"
+    assert spelt + b".png: 1 frames" in done.stdout
+    assert spelt + b".gone" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_check_says_what_will_be_done_in_any_encoding() -> None:
+    """What the terminal's encoding lacks is escaped as in JSON."""
+    done = run_bytes("check", "--set", "mqtt.host=x", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert b"entities  through homeassistant/\\u2026\n" in done.stdout
+
+
+@pytest.mark.parametrize(("command", "code"), [("check", 0), ("chekc", 2)])
+def test_command_goes_on_without_standard_error(command: str, code: int) -> None:
+    """Closed, it takes what would be said there; results and the exit code stay as they are."""
+    said = run_bytes(command)
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-m", "edgeemo", command],
+        capture_output=True,
+        check=False,
+        env=environment(),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, said.stdout, b"")
+
+
+def test_check_names_a_file_that_it_looks_for_in_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """One problem of the configuration, no traceback."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    leave = f'rmdir "{gone}" && exec "$@"'
+    done = subprocess.run(
+        ["sh", "-c", leave, "sh", sys.executable, "-m", "edgeemo", "check", "c.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=gone,
+        env=environment(),
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "edgeemo: c.yaml: 1 problem\n  can't be read: No such file or directory\n"
+    )
 
 
 def test_analyze_annotates_into_files_whose_names_are_no_text(

@@ -43,6 +43,10 @@ def outcome(path: Path | None, overrides: tuple[str, ...] = ()) -> None:
 @example(b": 3")
 @example(b"camera: {~: 3}")
 @example(b"camera: {controls: {~: {1: 2}}}")
+@example(b"camera: {rotate: 0x" + b"F" * 5000 + b"}")
+@example(b"? &a [*a]\n: *a")
+@example(b"<<: &a {<<: *a}")
+@example(b"? [a, a]\n: 1\n? {a: 1, a: 2}\n: 2")
 @given(st.binary(max_size=300))
 def test_config_file_of_any_bytes_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
     """A picture named config.yaml, a cut file, a wrong encoding."""

@@ -84,7 +84,7 @@ def test_load_config_says_all_problems_at_once(write: Write) -> None:
 
 def test_load_config_checks_combinations_beside_bad_values(write: Write) -> None:
     """A wrong value in a section does not hide that two others of it exclude each other."""
-    path = write("mqtt: {port: 0, password: a, password_file: b}")
+    path = write("mqtt: {port: 0, user: u, password: a, password_file: b}")
     assert [p.split(":")[0] for p in problems(path)] == ["mqtt.port", "mqtt"]
 
 
@@ -92,6 +92,7 @@ def test_load_config_checks_combinations_beside_bad_values(write: Write) -> None
     ("text", "said"),
     [
         ("a: [", "line 1, column 5: is not YAML"),
+        ("a: &a {b: *a}", "line 1, column 4: an alias (*) stands within what it stands for: "),
         ("- 1", "should hold `key: value` lines, not a list"),
         ("mqtt: 3", "mqtt: 3 is not allowed"),
         ("1: 2", "1: "),
@@ -100,6 +101,70 @@ def test_load_config_checks_combinations_beside_bad_values(write: Write) -> None
 def test_load_config_explains_a_file_of_the_wrong_shape(write: Write, text: str, said: str) -> None:
     """What is not a configuration is said to be none, with the place."""
     assert problems(write(text))[0].startswith(said)
+
+
+def test_load_config_says_how_to_mend_a_tab(write: Write) -> None:
+    """YAML allows none before a key, and an editor shows it as blanks."""
+    (problem,) = problems(write("mqtt:\n\thost: h"))
+    assert problem == (
+        r"line 2, column 1: is not YAML: found character '\t' that cannot start any token: "
+        "indent with spaces"
+    )
+
+
+def test_load_config_refuses_a_section_that_stands_twice(write: Write) -> None:
+    """A broker written above the shipped file is not lost to the section that is all comments there."""
+    shipped = (ROOT / "config.yaml").read_text()
+    line = shipped.splitlines().index("mqtt:") + 2
+    assert problems(write(f"mqtt: {{host: x}}\n{shipped}")) == (
+        f"line {line}, column 1: 'mqtt' stands here a second time (first in line 1): join the two",
+    )
+
+
+def test_load_config_says_keys_that_stand_twice_among_the_other_problems(write: Write) -> None:
+    """In whatever section, however often, and with a wrong value elsewhere."""
+    path = write("mqtt:\n  port: 1\n  tls: {}\n  port: 2\n  'port': 3\n  tls: {}\ndevice: a b")
+    assert problems(path) == (
+        "line 4, column 3: 'port' stands here a second time (first in line 2): take one out",
+        "line 5, column 3: 'port' stands here a second time (first in line 2): take one out",
+        "line 6, column 3: 'tls' stands here a second time (first in line 3): join the two",
+        "device: 'a b' is not allowed: 1 to 64 letters, digits, hyphens and underscores",
+    )
+
+
+def test_load_config_refuses_a_key_that_stands_twice_in_an_override() -> None:
+    """A section given in braces is YAML like any other."""
+    assert problems(None, "mqtt={port: 1, port: 2}") == (
+        "--set mqtt: line 1, column 11: 'port' stands here a second time (first in line 1): take one out",
+    )
+
+
+def test_load_config_takes_keys_that_come_by_merging_too(write: Write) -> None:
+    """What stands beside a merge key goes before what it brings, and there may be two of them."""
+    path = write(
+        "camera: {controls: {a: &a {<<: {x: 1, y: 1}, x: 2}, b: {<<: *a, <<: {z: 3}, y: 4}}}"
+    )
+    assert load_config(path, (), {}).camera.controls == {
+        "a": {"x": 2, "y": 1},
+        "b": {"x": 2, "y": 4, "z": 3},
+    }
+
+
+@pytest.mark.parametrize(("first", "each"), [("[x]", "[{}]"), ("{k: x}", "{{<<: [{}]}}")])
+def test_load_config_refuses_aliases_that_multiply(write: Write, first: str, each: str) -> None:
+    """Nine aliases a level are 9¹² values after twelve: refused at the fifth, whether listed or merged."""
+    lines = [f"a0: &a0 {first}"]
+    lines += [f"a{i}: &a{i} {each.format(', '.join([f'*a{i - 1}'] * 9))}" for i in range(1, 13)]
+    (problem,) = problems(write("\n".join(lines)))
+    place, said = problem.split(": ", 1)
+    assert place.startswith("line 5, ")
+    assert said == "more than 10000 values, aliases (*) written out, are no settings: use fewer"
+
+
+def test_load_config_refuses_more_values_than_settings_are(write: Write) -> None:
+    """A list that was written out whole waits for nobody either."""
+    (problem,) = problems(write(f"device: [{'1, ' * 10_000}]"))
+    assert problem.startswith("line 1, column 9: more than 10000 values")
 
 
 def test_load_config_explains_a_missing_file(tmp_path: Path) -> None:
@@ -123,7 +188,8 @@ def test_load_config_explains_bad_overrides() -> None:
 )
 def test_load_config_takes_a_text_as_it_is_written(write: Write, text: str) -> None:
     """What YAML would make a number, a date or a truth value of stays the password that it is."""
-    password = load_config(write(f"mqtt: {{password: {text}}}"), (), {}).mqtt.password
+    path = write(f"mqtt: {{user: u, password: {text}}}")
+    password = load_config(path, (), {}).mqtt.password
     assert password is not None
     assert password.get_secret_value() == text.strip("'")
 
@@ -188,7 +254,8 @@ def test_load_config_explains_an_override_that_holds_itself() -> None:
 @pytest.mark.parametrize("text", ["{abc}", "{a: 1}", "[a]", "[a", "null", "yes"])
 def test_load_config_takes_a_password_from_outside_as_it_is(text: str) -> None:
     """Neither brackets nor the word null mean anything in it."""
-    password = load_config(None, (), {"EDGEEMO_MQTT_PASSWORD": text}).mqtt.password
+    environ = {"EDGEEMO_MQTT_USER": "u", "EDGEEMO_MQTT_PASSWORD": text}
+    password = load_config(None, (), environ).mqtt.password
     assert password is not None
     assert password.get_secret_value() == text
 
@@ -217,6 +284,125 @@ def test_load_config_refuses_an_empty_host() -> None:
     assert problem.startswith("mqtt.host (environment variable EDGEEMO_MQTT_HOST): ''")
 
 
+@pytest.mark.parametrize(
+    "host", ["broker", "broker.lan.", "mosquitto_1", "brök.lan", "10.0.0.1", "::1", "fe80::1%eth0"]
+)
+def test_load_config_takes_names_and_addresses_of_a_broker(host: str) -> None:
+    """With a dot at the end, with a container's underscore, in any language, of IPv6 with its scope."""
+    assert load_config(None, [f"mqtt.host={host}"], {}).mqtt.host == host
+
+
+@pytest.mark.parametrize(
+    ("host", "shown", "said"),
+    [
+        (
+            "mqtts://me:hush@broker",
+            "mqtts://***@broker",
+            "a name or an address alone: host and port are two keys, and what mqtts:// asks for is tls.enabled: true",
+        ),
+        ("broker:1883", None, "a name or an address alone: host and port are two keys"),
+        ("[::1]:1883", None, "a name or an address alone: host and port are two keys"),
+        ("[::1]", None, "an address stands here without brackets"),
+        (
+            "me:hush@broker",
+            "***@broker",
+            "a name or an address alone: the log-in goes into mqtt.user and mqtt.password",
+        ),
+        ("broker/mqtt", None, "a name or an address alone: no path belongs behind it"),
+        (
+            " broker ",
+            None,
+            "a name or an address alone: take out blanks and whatever can't be printed",
+        ),
+        ("a..b", None, "no name that can be looked up: 1 to 63 characters between two dots"),
+    ],
+)
+def test_load_config_refuses_what_is_more_than_a_host(
+    host: str, shown: str | None, said: str
+) -> None:
+    """An address with its port, its scheme or its log-in is said to belong into several keys."""
+    (problem,) = problems(None, f"mqtt.host={host}")
+    assert problem == f"mqtt.host (--set mqtt.host): {shown or host!r} is not allowed: {said}"
+
+
+@pytest.mark.parametrize("key", ["mqtt.prefix", "homeassistant.prefix"])
+@pytest.mark.parametrize("prefix", ["$SYS", "$SYS/broker", "a b", "a/", "a\x01", "\ud800"])
+def test_load_config_refuses_a_prefix_that_no_broker_takes(key: str, prefix: str) -> None:
+    """The broker's own topics, wildcards and what is no text."""
+    (problem,) = problems(None, f"{key}={prefix}")
+    assert problem == (
+        f"{key} (--set {key}): {prefix!r} is not allowed: "
+        "words with / between them, without spaces, + and #, and without $ in front"
+    )
+
+
+@pytest.mark.parametrize("key", ["mqtt.prefix", "homeassistant.prefix"])
+def test_load_config_bounds_a_prefix(key: str) -> None:
+    """Up to 200 letters pass; a longer one is refused in a line that does not repeat it all."""
+    load_config(None, [f"{key}={'x' * 200}"], {})
+    (problem,) = problems(None, f"{key}={'x' * 70_000}")
+    assert problem.endswith("xxx' is not allowed: at most 200 characters: shorten it")
+    assert len(problem) < 400
+
+
+def test_load_config_says_a_number_too_long_to_be_written_out(write: Write) -> None:
+    """Python refuses to make text of it: the setting is named all the same."""
+    (problem,) = problems(write(f"camera: {{width: 0x{'F' * 5000}}}"))
+    assert problem == (
+        "camera.width: a number that long is not allowed: input should be less than or equal to 7680"
+    )
+
+
+@pytest.mark.parametrize("given", ["password", "password_file"])
+def test_load_config_refuses_a_password_without_a_user(tmp_path: Path, given: str) -> None:
+    """It would never be sent, and the broker would be blamed."""
+    secret = tmp_path / "secret"
+    secret.write_text("hush")
+    variable = f"EDGEEMO_MQTT_{given.upper()}"
+    (problem,) = problems(None, "mqtt.host=h", **{variable: str(secret)})
+    assert problem == (
+        f"mqtt.{given} (environment variable {variable}): "
+        "is of no use without mqtt.user: give that too, or take the password out"
+    )
+
+
+def test_load_config_minds_no_credential_without_a_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What systemd hands every service is there whether it is wanted or not."""
+    (tmp_path / "mqtt_password").write_text("hush")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert load_config(None, ["mqtt.host=h"], {}).mqtt.host == "h"
+
+
+def test_load_config_refuses_certificates_without_tls(tmp_path: Path) -> None:
+    """Who gives them means TLS: otherwise the log-in would go out for everyone to read."""
+    pem = tmp_path / "x.pem"
+    pem.touch()
+    names = ("ca_file", "cert_file", "key_file")
+    given = ["mqtt.host=h", *(f"mqtt.tls.{name}={pem}" for name in names)]
+    assert problems(None, *given) == tuple(
+        f"mqtt.tls.{name} (--set mqtt.tls.{name}): "
+        "is given, but mqtt.tls.enabled is false: turn it on, or take the file out"
+        for name in names
+    )
+
+
+def test_load_config_minds_nothing_unused_without_a_broker() -> None:
+    """Who looks at pictures with a password in the environment is not kept from it."""
+    assert load_config(None, ["mqtt.password=hush"], {}).mqtt.host is None
+
+
+def test_load_config_says_nothing_unused_for_a_value_that_is_refused(
+    write: Write, tmp_path: Path
+) -> None:
+    """A user and a switch that were given wrongly were given."""
+    (tmp_path / "ca.pem").touch()
+    tls = f"{{enabled: perhaps, ca_file: {tmp_path / 'ca.pem'}}}"
+    found = problems(write(f"mqtt: {{host: h, user: [1], password: hush, tls: {tls}}}"))
+    assert [p.split(":")[0] for p in found] == ["mqtt.user", "mqtt.tls.enabled"]
+
+
 def test_load_config_takes_lists_from_the_command_line() -> None:
     """A value in brackets is YAML, so that zones can be given."""
     config = load_config(None, ["detect.exclude=[[0, 0, 0.5, 1]]"], {})
@@ -231,7 +417,7 @@ def test_environment_names_are_unique() -> None:
 
 def test_config_shows_no_password_in_its_repr() -> None:
     """A log line that shows the settings shows no password."""
-    assert "hush" not in repr(load_config(None, ["mqtt.password=hush"], {}))
+    assert "hush" not in repr(load_config(None, ["mqtt.user=me", "mqtt.password=hush"], {}))
 
 
 def test_problems_show_no_secret(write: Write) -> None:
@@ -294,7 +480,8 @@ def test_shipped_config_is_valid_when_uncommented(tmp_path: Path) -> None:
 def test_load_config_names_files_that_are_not_there(tmp_path: Path) -> None:
     """A password or certificate file that does not exist is a problem of the configuration."""
     gone = tmp_path / "gone"
-    assert problems(None, f"mqtt.password_file={gone}", f"mqtt.tls.ca_file={gone}") == (
+    tls = f"mqtt.tls={{enabled: true, ca_file: {gone}}}"
+    assert problems(None, "mqtt.user=u", f"mqtt.password_file={gone}", tls) == (
         f"mqtt.password_file: {gone} does not exist",
         f"mqtt.tls.ca_file: {gone} does not exist",
     )
@@ -310,7 +497,7 @@ def test_load_config_refuses_a_path_that_no_system_takes(write: Write) -> None:
 
 def test_load_config_names_files_that_cannot_be_looked_at() -> None:
     """What may be there, but is hidden from this user, is not called absent."""
-    assert problems(None, f"mqtt.password_file={HIDDEN}") == (
+    assert problems(None, "mqtt.user=u", f"mqtt.password_file={HIDDEN}") == (
         f"mqtt.password_file: {HIDDEN} can't be read by this user",
     )
 
