@@ -27,8 +27,11 @@ class EventLog:
         """Open `target`: a file to append to, `-` for standard output, None for nowhere.
 
         Raises:
-            ConfigError: the file can't be written.
+            ConfigError: the file can't be written, or standard output is closed.
         """
+        if target == STANDARD_OUTPUT and sys.stdout is None:
+            problem = "standard output is closed: leave it open, or name a file"
+            raise ConfigError("--events", [problem])
         self._name = "standard output" if target == STANDARD_OUTPUT else target
         self._owned = _open(Path(target)) if target and target != STANDARD_OUTPUT else None
         self._stream = sys.stdout if target == STANDARD_OUTPUT else self._owned

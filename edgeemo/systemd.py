@@ -134,7 +134,10 @@ def unit_environment(settings: Path) -> dict[str, str]:
     edgeemo.service reads config.yaml, edgeemo@NAME.service NAME.yaml; empty for a file elsewhere,
     which no unit reads. What a drop-in adds is not known.
     """
-    settings = settings.absolute()
+    try:
+        settings = settings.absolute()
+    except FileNotFoundError:  # relative to a folder that was removed under us
+        return {}
     if settings.parent != SETTINGS_DIR or settings.suffix != ".yaml":
         return {}
     given = {

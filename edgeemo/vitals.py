@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from typing import Any
 
 from edgeemo.config import Config
@@ -22,7 +23,7 @@ class Vitals:
     """Reads the board's health and counts the looks; `now` is monotonic seconds."""
 
     def __init__(self, config: Config, thermometer: Thermometer, now: float) -> None:
-        self.tally = Tally(now)
+        self.tally = Tally(now, random.randrange)
         self._config = config
         self._thermometer = thermometer
         self._health = Health()

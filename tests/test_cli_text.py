@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from edgeemo.cli.bench import _lines
+from edgeemo.cli.doctor import _lines as _finding_lines
 from edgeemo.cli.watch import _line
+from edgeemo.doctor import Finding, Verdict
 from process import run
 
 CHANGED = {
@@ -124,3 +127,26 @@ def test_analyze_prints_events_where_no_json_is_asked_for(still: Path) -> None:
     event, end = done.stdout.splitlines()
     assert event.startswith(f"{still}     0.00 s  face 1 appeared: ")
     assert end == f"{still}: 1 frames, 1 analysed"
+
+
+def found(verdict: Verdict, subject: str) -> list[str]:
+    """What the doctor prints of a finding, without its colours."""
+    finding = Finding(verdict, subject, "what there is", "what to do")
+    return [click.unstyle(line) for line in _finding_lines(finding)]
+
+
+@pytest.mark.parametrize("subject", ["heat", "broker publish", "broker subscribe"])
+def test_doctor_shows_findings_in_columns(subject: str) -> None:
+    """What was found, and how to mend it below that, whatever is looked at."""
+    assert found(Verdict.DOUBTFUL, subject) == [
+        f"warning {subject:<18}what there is",
+        "                          -> what to do",
+    ]
+
+
+def test_doctor_keeps_a_name_that_is_too_long_apart_from_its_text() -> None:
+    """It leaves its column rather than touch what follows."""
+    assert found(Verdict.BAD, "broker of a neighbour") == [
+        "wrong   broker of a neighbour  what there is",
+        "                               -> what to do",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,15 @@ def test_event_log_refuses_a_file_it_cannot_write(tmp_path: Path) -> None:
     """Before anything runs: a problem of the command line, exit 2."""
     with pytest.raises(ConfigError, match="can't be written: No such file or directory"):
         EventLog(str(tmp_path / "no" / "where"))
+
+
+def test_event_log_refuses_a_standard_output_that_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody would hear of the events; Python has None in its place."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(ConfigError, match="standard output is closed: leave it open, or"):
+        EventLog("-")
 
 
 def test_event_log_tells_once_of_a_full_disk(caplog: pytest.LogCaptureFixture) -> None:

@@ -192,6 +192,17 @@ def test_unit_environment_is_empty_for_settings_of_no_unit(path: str) -> None:
     assert unit_environment(Path(path)) == {}
 
 
+def test_unit_environment_is_empty_in_a_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is named relative to it is no unit's, and no error here."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert unit_environment(Path("config.yaml")) == {}
+
+
 @pytest.mark.parametrize(
     ("level", "line"),
     [

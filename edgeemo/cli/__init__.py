@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import json
 import logging
 import os
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +20,9 @@ from edgeemo.systemd import log_formatter
 
 INTERRUPTED = 128 + 2
 """Exit code of a program ended by SIGINT, by the shell's convention."""
+
+ANY_TEXT = "edgeemo.anytext"
+"""What Python knows `_written` by."""
 
 COMMANDS = {
     "run": "Watch the camera and publish events: the daemon.",
@@ -70,8 +76,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; ends the process with the error's own exit code."""
+    _prepare_streams()
     _log_to_standard_error()
-    _print_any_name()
     try:
         code = cli(standalone_mode=False)
     except EdgeemoError as error:
@@ -101,10 +107,31 @@ def _is_output_stuck() -> bool:
     return False
 
 
-def _print_any_name() -> None:
-    """A file's name that is not text is printed as the bytes that it is, as `ls` does."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
+def _prepare_streams() -> None:
+    """Let whatever is said be written, in any encoding, also where standard error is closed."""
+    if sys.stderr is None:
+        # A file of its own, for the free number: a library's messages end here, not in what is opened next.
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open to the end
+    codecs.register_error(ANY_TEXT, _written)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=ANY_TEXT)
+
+
+def _written(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What stands for a character that can't be encoded, and where to go on.
+
+    For part of a file's name that is not text its byte, as `ls` does; else an escape as of JSON, so
+    that a program still reads what was meant.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    try:
+        written: str | bytes = character.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        written = json.dumps(character).strip('"')
+    return written, error.start + 1
 
 
 def _log_to_standard_error() -> None:
