@@ -31,6 +31,7 @@ from edgeemo.config import ModelConfig
 from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Box
 from networks import refusal
+from networks.description import describe
 
 Run = Callable[..., click.testing.Result]
 
@@ -294,6 +295,23 @@ def test_convert_refuses_two_outputs(run: Run, tmp_path: Path) -> None:
     heads = [keras.layers.Dense(3)(flat), keras.layers.Dense(1)(flat)]
     keras.Model(entry, heads).save(tmp_path / "m.keras")
     refuses(run(model=tmp_path / "m.keras"), refusal.ShapeError, "1 inputs and 2 outputs")
+
+
+@pytest.mark.parametrize("labels", ["happy", "happy,sad"])
+def test_convert_refuses_one_output(run: Run, tmp_path: Path, labels: str) -> None:
+    """A sigmoid for yes or no, whether one label is given for it or two."""
+    head = keras.layers.Dense(1, activation="sigmoid")
+    one = keras.Sequential([keras.Input((24, 24, 1)), keras.layers.Flatten(), head])
+    one.save(tmp_path / "m.keras")
+    result = run(model=tmp_path / "m.keras", labels=labels)
+    refuses(result, refusal.ShapeError, "one output: needed are two or more, one a label; make a")
+
+
+@pytest.mark.parametrize(("labels", "told"), [((), "not given"), (("happy",), "happy")])
+def test_describe_asks_for_two_labels(labels: tuple[str, ...], told: str) -> None:
+    """In words of its own, for every tool that describes a network."""
+    with pytest.raises(refusal.LabelsError, match=f"^labels {told}: needed are two or more"):
+        describe(labels, (24, 24, 1), name="m")
 
 
 def test_convert_refuses_an_open_size(run: Run, tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from converting.files import refuse_existing, write_together
+from converting.order import Order
 from converting.value_range import (
     NAMED,
     Candidate,
@@ -55,6 +58,29 @@ def test_write_together_changes_nothing_where_a_folder_is_in_the_way(tmp_path: P
     with pytest.raises(WriteError, match=r"b: a folder has that name"):
         write_together({tmp_path / "a": b"new", tmp_path / "b": b"new"})
     assert (tmp_path / "a").read_bytes() == b"old"
+
+
+@pytest.fixture
+def killed() -> int:
+    """The number of a process that is no more."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_write_together_removes_drafts_that_a_kill_left(tmp_path: Path, killed: int) -> None:
+    """Of the files that it writes; those of a process at work and of other files stay."""
+    kept = {f".x.{os.getppid()}.part", f".other.{killed}.part", f".x.y.{killed}.part", ".x.part"}
+    for name in (*kept, f".x.{killed}.part", f".y[1].{killed}.part"):
+        (tmp_path / name).write_bytes(b"half")
+    write_together({tmp_path / "x": b"1", tmp_path / "y[1]": b"2"})
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, "x", "y[1]"}
+
+
+def test_order_has_the_sidecar_last() -> None:
+    """Until it takes its place, the digest in the old one refuses the new model."""
+    order = Order(Path("m.keras"), Path("out/new"), ("happy", "sad"), Path("faces"))
+    assert [path.name for path in order.files] == ["new.tflite", "new.report.html", "new.json"]
 
 
 def test_refuse_existing_names_what_is_there(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def convert(order: Order, say: Callable[[str], None]) -> Conversion:
         done = _with_layers(done, network, judge, journal)
         _refuse_loss(order, done.comparison, allowed)
     done = replace(done, journal=tuple(journal.lines))
-    contents = done.model, done.sidecar.to_json().encode(), report.page(done).encode()
+    contents = done.model, report.page(done).encode(), done.sidecar.to_json().encode()
     write_together(dict(zip(order.files, contents, strict=True)))
     return done
 

@@ -1,8 +1,9 @@
-"""Several files written together: all of them whole, or none."""
+"""Several files written together: none takes its place before all are whole."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,9 @@ def refuse_own_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write files, replacing those of the same names only when all are safely on the disk.
+    """Write files, replacing those of the same names, in this order, only when all are safely on the disk.
+
+    Drafts that a killed process left of them are removed.
 
     Raises:
         WriteError: the disk is full or read-only, a folder can't be made; it says what was changed.
@@ -36,6 +39,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     try:
         for path, content in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path)
             _write_through(drafts[path], content)
         for path, draft in drafts.items():
             draft.replace(path)
@@ -53,6 +57,26 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
             # Without a folder there is no draft, and what is wrong was said already.
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove the drafts of a file that are of processes that run no more."""
+    draft = re.compile(rf"\.{re.escape(path.name)}\.(\d{{1,9}})\.part")
+    for other in path.parent.iterdir():
+        if (found := draft.fullmatch(other.name)) and not _runs(int(found[1])):
+            # One of another user stays: it is in nobody's way.
+            with suppress(OSError):
+                other.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another user's, and runs
+    return True
 
 
 def _write_through(path: Path, content: bytes) -> None:

@@ -57,12 +57,15 @@ class Order:
 
     @property
     def files(self) -> tuple[Path, Path, Path]:
-        """The model, its sidecar and the report on it."""
-        model, sidecar, page = (
+        """The model, the report on it and its sidecar, in the order in which they take their places.
+
+        The sidecar last: until then the digest in the old one refuses the new model, which it does not describe.
+        """
+        model, page, sidecar = (
             self.out.with_name(self.name + suffix)
-            for suffix in (".tflite", ".json", ".report.html")
+            for suffix in (".tflite", ".report.html", ".json")
         )
-        return model, sidecar, page
+        return model, page, sidecar
 
 
 @dataclass(frozen=True)

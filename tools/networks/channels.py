@@ -11,7 +11,17 @@ from typing import Any
 import keras
 import numpy as np
 
-from networks.flattening import PICTURE_RANK, TO_LAST, Order, flat_orders, inputs_of, reorder
+from networks.description import refuse_integers
+from networks.flattening import (
+    PICTURE_RANK,
+    ROW_RANK,
+    TO_LAST,
+    Order,
+    flat_orders,
+    inputs_of,
+    lists_by_channel,
+    reorder,
+)
 from networks.rebuild import rebuild
 from networks.refusal import NotEqualError, UnsupportedLayerError
 
@@ -20,6 +30,8 @@ AXES = {0: 0, 1: 3, 2: 1, 3: 2}
 TOLERANCE = 1e-4
 """Float32 sums in another order differ by less, relative to the greatest output."""
 PROOF_INPUTS = 8
+UNKNOWN = (keras.layers.Reshape, keras.layers.Permute, keras.Model)
+"""Layers that move pixels about, and models as layers: what they are in channels last is not known here."""
 
 ReadModel = tuple[Any, tuple[str, ...]]
 """A channels-last Keras model, and a line for each thing that reading it changed."""
@@ -51,7 +63,9 @@ def to_channels_last(model: Any) -> Any:
     Raises:
         UnsupportedLayerError: a layer can't be rearranged.
         NotEqualError: the result computes something else.
+        ShapeError: it takes whole numbers, which the random inputs are not.
     """
+    refuse_integers(model.inputs[0].dtype)
     _, channels, height, width = model.inputs[0].shape
     orders = flat_orders(model)
     picture = keras.Input((height, width, channels))
@@ -66,7 +80,7 @@ def _like(structure: Any, picture: Any) -> Any:
 
 
 def prove_equal(first: Any, last: Any, seed: int = 0) -> None:
-    """Run both on the same random pictures, and compare what enters the last layer and leaves it.
+    """Run both on the same random pictures, and compare logits and outputs.
 
     Raises:
         NotEqualError: they differ by more than float32 rounding.
@@ -86,10 +100,22 @@ def prove_equal(first: Any, last: Any, seed: int = 0) -> None:
 
 
 def _observed(model: Any) -> Any:
-    """The model with the input of its last layer as a further output: a softmax hides differences."""
-    entering = model.layers[-1].input
-    wanted = [entering] if len(entering.shape) == 2 else []
+    """The model with what enters its last activation as a further output: a softmax hides differences."""
+    last = model.layers[-1]
+    if "activation" in last.get_config():
+        wanted = [_before_activation(last)]
+    else:
+        wanted = [tensor for tensor in inputs_of(last) if len(tensor.shape) == ROW_RANK]
     return keras.Model(model.inputs, [*wanted, model.outputs[0]])
+
+
+def _before_activation(layer: Any) -> Any:
+    # Not what enters the layer: behind a Flatten that is listed otherwise, as the layer's weights are.
+    changes = {"activation": "linear", "name": f"{layer.name}_before_activation"}
+    copy = type(layer).from_config(layer.get_config() | changes)
+    values = copy(layer.input)
+    copy.set_weights(layer.get_weights())
+    return values
 
 
 def _layer(layer: Any, orders: dict[str, Order]) -> Any:
@@ -114,7 +140,7 @@ def _rearrange(layer: Any, config: dict[str, Any]) -> None:
     if isinstance(layer, keras.layers.Reshape) and config["target_shape"][1:] == (1, 1):
         # What gives every channel a weight (squeeze and excitation): one pixel, no order to change.
         config["target_shape"] = (1, 1, config["target_shape"][0])
-    elif isinstance(layer, (keras.layers.Reshape, keras.layers.Permute, keras.Model)):
+    elif isinstance(layer, UNKNOWN) and not lists_by_channel(layer):
         raise UnsupportedLayerError(
             f"layer {layer.name} ({type(layer).__name__}) of a channels-first network can't be rearranged"
         )

@@ -17,6 +17,8 @@ from networks.refusal import LabelsError, ShapeError
 
 UNKNOWN_DIGEST = "0" * 64
 CHANNELS = (1, 3)
+FEWEST = 2
+"""Labels that a sidecar holds at least, and so outputs."""
 SIDES = range(8, 513)
 
 
@@ -26,8 +28,13 @@ def describe(labels: tuple[str, ...], shape: tuple[int, int, int], **fields: Any
     Without a digest among them it is of no file yet.
 
     Raises:
-        LabelsError: one label stands twice, is reserved, or is none; or a field has a value that is not allowed.
+        LabelsError: there are fewer than two, one stands twice, is reserved, or is none; or a field
+            has a value that is not allowed.
     """
+    if len(labels) < FEWEST:
+        raise LabelsError(
+            f"labels {', '.join(labels) or 'not given'}: needed are two or more, one an output, in their order"
+        )
     height, width, channels = shape
     told: dict[str, Any] = {
         "width": width,
@@ -73,6 +80,24 @@ def refuse_unfit(shape: tuple[int, int, int]) -> None:
         )
     if height not in SIDES or width not in SIDES:
         raise ShapeError(f"the input of {width}x{height} pixels is outside 8..512 on a side")
+
+
+def refuse_one_output(outputs: int) -> None:
+    """Raise ShapeError for a network that puts out a single value, as one that ends in a sigmoid for yes or no."""
+    if outputs < FEWEST:
+        raise ShapeError(
+            "the network has one output: needed are two or more, one a label; "
+            "make a network with a softmax over both classes"
+        )
+
+
+def refuse_integers(dtype: str) -> None:
+    """Raise ShapeError for an input of whole numbers, which would cut off pixels in 0..1 or -1..1."""
+    if "float" not in dtype:
+        raise ShapeError(
+            f"the network takes {dtype}, and pixels are fed in a value range, as floats: make it again with a "
+            "float32 input (Keras: keras.Input(shape); SavedModel: tf.TensorSpec(shape, tf.float32) in its signature)"
+        )
 
 
 def are_probabilities(outputs: Float, step: float = 0.0) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from edgeemo.quant import Float
-from networks.description import picture_shape, refuse_unfit
+from networks.description import picture_shape, refuse_integers, refuse_one_output, refuse_unfit
 from networks.refusal import NumbersError, ShapeError
 
 BATCH = 256
@@ -34,6 +34,7 @@ class FloatNetwork:
 
     def __post_init__(self) -> None:
         refuse_unfit(self.shape)
+        refuse_one_output(self.outputs)
 
     def predict(self, inputs: Float) -> Float:
         """The (n, outputs) float32 outputs for (n, height, width, channels) float32 inputs.
@@ -56,12 +57,13 @@ def of_keras(model: Any, notes: tuple[str, ...] = ()) -> FloatNetwork:
     """The network of a channels-last Keras model.
 
     Raises:
-        ShapeError: it has several inputs or outputs, or shapes that are not fixed.
+        ShapeError: it has several inputs or outputs, shapes that are not fixed, or takes whole numbers.
     """
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ShapeError(
             f"the network has {len(model.inputs)} inputs and {len(model.outputs)} outputs; allowed: one of each"
         )
+    refuse_integers(model.inputs[0].dtype)
     shape = picture_shape(tuple(model.inputs[0].shape))
     outputs = row_length(tuple(model.outputs[0].shape))
     batch = batch_of(model.inputs[0].shape[0])

@@ -77,6 +77,7 @@ MERGES = {
 }  # fmt: skip
 DATA_FORMATS = {"th": "channels_first", "tf": "channels_last"}
 _CONVOLUTIONS = {"Conv2D", "SeparableConv2D"}
+_SIDES = ("top", "bottom", "left", "right")
 
 
 def is_keras1(layers: Sequence[Config]) -> bool:
@@ -113,12 +114,26 @@ def _renamed(layer: Config) -> tuple[str, Config]:
     config = {new: old[name] for name, new in settings.items() if old.get(name) is not None}
     if "data_format" in config:
         config["data_format"] = DATA_FORMATS[config["data_format"]]
+    if today == "ZeroPadding2D":
+        config["padding"] = _paddings(config["padding"])
     if today in _CONVOLUTIONS:
         config["kernel_size"] = [old["nb_row"], old["nb_col"]]
     if today == "Flatten":
         # It flattened as the values lay; today's setting of this name would move channels first.
         config["data_format"] = "channels_last"
     return today, config
+
+
+def _paddings(old: Any) -> Any:
+    """Padding as ((top, bottom), (left, right)) where Keras 1.2 wrote the four of them."""
+    match old:
+        case dict():
+            top, bottom, left, right = (old.get(f"{side}_pad", 0) for side in _SIDES)
+        case [top, bottom, left, right]:
+            pass
+        case _:
+            return old
+    return [[top, bottom], [left, right]]
 
 
 def _merge(old: Config) -> tuple[str, Config]:

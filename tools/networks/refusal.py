@@ -32,7 +32,7 @@ class LabelsError(ModelError):
 
 
 class ShapeError(ModelError):
-    """The input is not one picture of a fixed size, grey or red-green-blue, or the output no row."""
+    """The input is not one picture of a fixed size, grey or red-green-blue, in floats, or the output no row of labels."""
 
     exit_code = 13
 
