@@ -58,6 +58,39 @@ def test_load_lists_every_fault_of_a_folder(tmp_path: Path) -> None:
     )
 
 
+def test_load_says_what_it_passes_over(tmp_path: Path) -> None:
+    """Files of other names and linked folders are a line a folder; hidden files and Windows' own are none."""
+    folder = toyfaces.folders(tmp_path / "faces", 1, ("angry",)) / "angry"
+    for name in ("a.gif", "b.GIF", "notes.txt", "face", ".hidden", "Thumbs.db", "desktop.ini"):
+        (folder / name).write_bytes(b"something")
+    (folder / ".trash").mkdir()
+    (folder / ".trash" / "c.gif").write_bytes(b"something")
+    (folder / "more").symlink_to(toyfaces.folders(tmp_path / "others", 1, ("angry",)))
+    assert load(tmp_path / "faces").problems == (
+        f"{folder}: 4 files that are no pictures by their names (.gif, no suffix, .txt) left out",
+        f"{folder}: 1 linked folders left out (such as more): move or copy them here",
+    )
+
+
+def test_load_shows_few_of_many_suffixes(tmp_path: Path) -> None:
+    """A folder of numbered files is one line of bearable length."""
+    folder = toyfaces.folders(tmp_path, 1, ("angry",)) / "angry"
+    for number in range(9):
+        (folder / f"face.{number}").write_bytes(b"something")
+    (problem,) = load(tmp_path).problems
+    assert problem.endswith("by their names (.0, .1, .2, .3, .4, ...) left out")
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".JPE", ".ppm", ".pnm"])
+def test_load_reads_what_opencv_reads(tmp_path: Path, suffix: str) -> None:
+    """Rarer names of the same formats are pictures too."""
+    folder = toyfaces.folders(tmp_path, 1, ("angry",)) / "angry"
+    written = "x.jpg" if suffix == ".jfif" else f"x{suffix}"
+    cv2.imwrite(str(folder / written), np.full((9, 9, 3), 7, np.uint8))
+    (folder / written).rename(folder / f"x{suffix}")
+    assert (len(load(tmp_path)), load(tmp_path).problems) == (2, ())
+
+
 def test_load_keeps_colours_when_asked(tmp_path: Path) -> None:
     """A colour picture is grey by default and blue-green-red on demand."""
     (tmp_path / "happy").mkdir()
@@ -221,8 +254,42 @@ def test_load_refuses_votes_for_other_pictures(tmp_path: Path) -> None:
     """Votes of which none fits are the wrong file, not a detail."""
     root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
     table = toyfaces.votes(tmp_path / "votes.csv", [("other/1.png", {"fear": 3})])
-    with pytest.raises(InputError, match=r"for none of the pictures \(such as happy/0.png\)$"):
+    said = r"for none of the pictures \(such as happy/0.png\); its first path is other/1.png$"
+    with pytest.raises(InputError, match=said):
         load(root, ferplus=table)
+
+
+def test_load_refuses_votes_by_row_for_a_folder(tmp_path: Path) -> None:
+    """Without paths nothing tells which picture a row is of."""
+    root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
+    table = toyfaces.votes(tmp_path / "votes.csv", [("", {"fear": 3})])
+    with pytest.raises(InputError, match=r"\(such as happy/0.png\); it has no column path$"):
+        load(root, ferplus=table)
+
+
+def test_load_lists_rows_of_votes_that_go_nowhere(tmp_path: Path) -> None:
+    """Rows of pictures that are not there, and rows that a later one of the same picture takes the place of."""
+    root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
+    names = ["happy/0.png", "sad/7.png", "./happy/0.png", "happy/0.png", "sad/8.png"]
+    rows = [(name, {"fear": number}) for number, name in enumerate(names)]
+    table = toyfaces.votes(tmp_path / "votes.csv", rows)
+    faces = load(root, ferplus=table)
+    assert faces.votes is not None
+    assert faces.votes[:, COLUMNS.index("fear")].tolist() == [3]
+    assert faces.problems == (
+        f"{table}: 2 rows of no readable picture (such as sad/7.png)",
+        f"{table}: 1 pictures in more than one row, of which the last counts (such as happy/0.png)",
+    )
+
+
+@pytest.mark.parametrize("before", ["{root}", "faces", "./faces"])
+def test_load_matches_votes_by_paths_from_elsewhere(tmp_path: Path, before: str) -> None:
+    """Paths in full, and paths that begin with the folder's own name."""
+    root = toyfaces.folders(tmp_path / "faces", 1, ("happy",))
+    written = f"{before.format(root=root)}/happy/0.png"
+    faces = load(root, ferplus=toyfaces.votes(tmp_path / "v.csv", [(written, {"happiness": 9})]))
+    assert faces.votes is not None
+    assert (faces.votes.sum(), faces.problems) == (9, ())
 
 
 @pytest.mark.parametrize("written", ["happy\\0.png", "./happy/0.png", ".\\happy\\0.png"])

@@ -24,6 +24,7 @@ import toyfaces
 from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar, sha256
 from evaluate import main
+from fulldisk import small_files
 from measuring.predictor import Description, load_predictor
 from networks.description import labels_from
 from networks.refusal import (
@@ -114,7 +115,21 @@ def test_evaluate_adds_the_majority_protocol(network: Path, faces: Path, tmp_pat
     assert (found["accuracy"], found["n"]) == (1.0, 15)
     assert found["left_out"] == {"disgust": 5, "contempt (by votes)": 1}
     assert found["ferplus_without_majority"] == 15  # two by their votes, 13 that have none
+    assert found["ferplus_without_votes"] == 13
     assert found["problems"] == [f"{votes}: no votes for 13 of 20 pictures"]
+
+
+def test_evaluate_tells_no_votes_from_no_majority(
+    network: Path, faces: Path, tmp_path: Path
+) -> None:
+    """A row of zeros is nobody's vote, like a row that is not there; voters who disagree are something else."""
+    rows = [("happy/0.png", {"happiness": 10}), ("happy/1.png", {"fear": 5, "neutral": 5})]
+    rows += [(f"{label}/{i}.png", {}) for label in (*LABELS, "disgust") for i in range(2, 5)]
+    page = evaluate(
+        network, "--data", faces, "--ferplus", toyfaces.votes(tmp_path / "votes.csv", rows)
+    ).stdout
+    assert "- 1 faces left out by votes: no majority for an emotion\n" in page
+    assert "- 18 faces left out by votes: nobody voted on them\n" in page
 
 
 def test_evaluate_says_that_no_vote_is_of_use(network: Path, faces: Path, tmp_path: Path) -> None:
@@ -239,7 +254,13 @@ def test_evaluate_compares_by_the_labels_that_both_know(
     fewer = by_brightness(tmp_path / "fewer.keras", ("happy", "sad"))
     describe(fewer, ("happy", "sad"))
     found = figures(network, fewer, "--data", faces)
-    assert found["agreement"] == 1.0
+    # Its answers for fear and the darker disgust, and theirs, have no counterpart.
+    assert (found["agreement"], found["agreement_n"]) == (1.0, 10)
+    page = evaluate(network, fewer, "--data", faces).stdout
+    assert (
+        "## Both give the same answer on 100.00% of the 10 of 20 faces "
+        "that both answer with a label that the other has too\n"
+    ) in page
 
 
 def test_evaluate_refuses_two_models_that_share_no_label(
@@ -282,7 +303,9 @@ def test_evaluate_compares_two_models(network: Path, faces: Path, tmp_path: Path
     describe(turned, ("fear", "happy", "sad"))  # says fear for happy and the other way round
     found = figures(network, turned, "--data", faces)
     # Faces of disgust are darkest: the first calls them fear, the second happy.
-    assert found["agreement"] == pytest.approx(5 / 20)
+    assert (found["agreement"], found["agreement_n"]) == (pytest.approx(5 / 20), 20)
+    page = evaluate(network, turned, "--data", faces).stdout
+    assert "## Both give the same answer on 25.00% of the faces\n" in page
     assert found["differences"] == [
         {"first": "fear", "second": "happy", "n": 10},
         {"first": "happy", "second": "fear", "n": 5},
@@ -310,6 +333,32 @@ def test_evaluate_writes_a_report(network: Path, faces: Path, tmp_path: Path) ->
     assert "![page-1-labels](page-1-labels.png)" in page
     assert (tmp_path / "page-1-labels.png").stat().st_size > 1000
     assert page.startswith(done.stdout.strip()[:200])
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"), [("{file}", "can't write {file}"), ("/proc", "can't write ")]
+)
+def test_evaluate_looks_at_the_place_of_its_report_first(
+    network: Path, tmp_path: Path, folder: str, said: str
+) -> None:
+    """A place where nothing can be written is refused before the data, which are not there either, are looked for."""
+    file = tmp_path / "file"
+    file.write_text("")
+    page = Path(folder.format(file=file)) / "page.md"
+    done = evaluate(network, "--data", "nowhere", "--report", page)
+    assert done.exit_code == WriteError.exit_code
+    assert said.format(file=file) in done.stderr
+
+
+def test_evaluate_loses_no_figure_to_a_full_disk(
+    network: Path, faces: Path, tmp_path: Path
+) -> None:
+    """They are printed before the report, of which the picture does not fit, ends the run."""
+    with small_files():
+        done = evaluate(network, "--data", faces, "--report", tmp_path / "page.md")
+    assert done.exit_code == WriteError.exit_code
+    assert f"can't write {tmp_path}" in done.stderr
+    assert "accuracy **100.00%**" in done.stdout
 
 
 def test_evaluate_records_both_accuracies(network: Path, faces: Path, tmp_path: Path) -> None:

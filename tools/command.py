@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,13 @@ class Command(click.Command):
         except EdgeemoError as error:
             click.secho(f"error: {error}", err=True, fg="red")
             ctx.exit(error.exit_code)
+
+
+def finite(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """An option's callback: no nan, which is below and above nothing and so passes every check, and no inf."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no finite number: give one such as 1 or 0.5")
+    return value
 
 
 def command(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from command import PATH, command
+from command import PATH, command, finite
 from converting.hush import hushed
 from converting.value_range import NAMED, Range, parse
 from edgeemo.errors import ModelError
@@ -67,6 +67,7 @@ HOTTEST = 20
     "--margin",
     type=click.FloatRange(-0.4, 1.0),
     default=0.0,
+    callback=finite,
     help="Added on every side of the detector's box.",
 )
 @click.option(
@@ -78,7 +79,9 @@ HOTTEST = 20
 @click.option(
     "--held-out", type=click.IntRange(1), default=5000, help="How many others judge at most."
 )
-@click.option("--max-drop", default=1.0, help="Points of accuracy that int8 may lose.")
+@click.option(
+    "--max-drop", default=1.0, callback=finite, help="Points of accuracy that int8 may lose."
+)
 @click.option("--force", is_flag=True, help="Write even when it loses more.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there.")
 @click.option(

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +68,7 @@ def main(models: tuple[Path, ...], **options: Any) -> None:  # noqa: D103 - clic
         raise click.UsageError("--record needs two models: the float one, then the int8 one")
     # TensorFlow says much at its import; the evaluation's output is on the same terminal.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    click.echo(run(models, **options))
+    run(models, show=click.echo, **options)
 
 
 def run(
@@ -83,18 +85,19 @@ def run(
     as_json: bool = False,
     record: str | None = None,
     report: Path | None = None,
+    show: Callable[[str], object] | None = None,
 ) -> str:
-    """Evaluate, and return what is to be printed.
+    """Evaluate, and return what is to be printed; `show` gets it before anything is written.
 
     Raises:
-        EdgeemoError: a model or the data can't be used.
+        EdgeemoError: a model or the data can't be used, or a result can't be written.
         UsageError: an option is of no use to any of the models.
     """
     from measuring import scorecard
     from measuring.evaluation import compare, evaluate, latency_ms
 
-    if report is not None and report.is_dir():
-        raise WriteError(f"{report} is a folder: give the --report a name in it")
+    if report is not None:
+        _look_at(report)
     others = {"channel_order": channel_order, "weights": weights, "backend": backend}
     loaded = _loaded(models, _description(labels, value_range, **others))
     color = any(model.sidecar.channels == 3 for model in loaded)
@@ -105,6 +108,10 @@ def run(
     difference = compare(found[0], found[1], faces.keys) if len(found) == 2 else None
     ms = latency_ms(loaded, faces)
     page = scorecard.text(found, difference, ms)
+    printed = _json(found, difference, ms, faces) if as_json else page
+    # A measurement may take an hour, and a disk may be full: what is shown is not lost.
+    if show is not None:
+        show(printed)
     if record is not None:
         _record(models[1], record, found)
     if report is not None:
@@ -112,7 +119,22 @@ def run(
             written = scorecard.write(report, page, found)
         for path in written:
             click.echo(f"wrote {path}", err=True)
-    return _json(found, difference, ms, faces) if as_json else page
+    return printed
+
+
+def _look_at(report: Path) -> None:
+    """Raise WriteError, before anything is measured, for a page that can't be written."""
+    if report.is_dir():
+        raise WriteError(f"{report} is a folder: give the --report a name in it")
+    folder = report.parent
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise WriteError(
+            f"can't write in {folder}: {error.strerror or error}: give the --report another folder"
+        ) from error
 
 
 def _loaded(models: tuple[Path, ...], told: Description) -> list[Predictor]:

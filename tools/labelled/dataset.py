@@ -6,9 +6,8 @@ Faults of the data (an unreadable picture, a bad row, an empty class) are collec
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -17,16 +16,19 @@ import numpy as np
 from edgeemo.errors import InputError
 from edgeemo.types import Picture
 from labelled.faces import FER2013, Faces, canonical, relabel, truth_for, without_copies
-from labelled.ferplus import COLUMNS
+from labelled.table import rows, split_of
+from labelled.votes import with_votes
 
 # What goes with reading faces, so that one import is enough.
 __all__ = ["FER2013", "Faces", "canonical", "load", "relabel", "truth_for", "without_copies"]
 
-LONGEST_FIELD = 2**31 - 1
-"""Characters of a csv's field; the default is too short for the pixels of a 192x192 picture."""
-MOST_VOTES = 2**31
-"""More are no votes, and no int64 either before long."""
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".tif", ".tiff"}
+PICTURES = {
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".pgm", ".ppm", ".pnm", ".tif", ".tiff",
+}  # fmt: skip
+"""Suffixes of what every OpenCV reads; a .gif only the newer ones."""
+LITTER = {"thumbs.db", "desktop.ini"}
+"""What Windows leaves in folders of pictures."""
+SHOWN_SUFFIXES = 5
 
 
 def load(
@@ -59,7 +61,7 @@ def load(
         where = error.filename or path
         raise InputError(f"can't read {where}: {error.strerror or error}") from error
     if ferplus is not None:
-        faces = _with_votes(faces, ferplus, splits)
+        faces = with_votes(faces, ferplus, path, splits)
     if usage is not None:
         faces = _of_split(faces, usage, path)
     if not len(faces):
@@ -111,14 +113,35 @@ def _load_flat(root: Path, color: bool) -> Faces:
 def _pictures_below(
     folder: Path, color: bool, problems: list[str]
 ) -> Iterator[tuple[Path, Picture]]:
-    """The readable pictures of a folder by name; `problems` gets a line for each other one."""
-    named = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
-    for path in (p for p in named if not p.is_dir()):
+    """The readable pictures of a folder by name; `problems` gets a line for each other one, and for other files."""
+    found = sorted(folder.rglob("*"))
+    problems += _passed_over(folder, found)
+    for path in (p for p in found if p.suffix.lower() in PICTURES and not p.is_dir()):
         picture = _read_picture(path, color)
         if picture is None:
             problems.append(f"{path}: not a readable picture")
         else:
             yield path, picture
+
+
+def _passed_over(folder: Path, found: list[Path]) -> Iterator[str]:
+    """A line for the files that are no pictures by their names, one for the folders that links lead to."""
+    seen = [
+        p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    ]
+    others = Counter(p.suffix.lower() or "no suffix" for p in seen if _is_other(p))
+    if others:
+        names = [name for name, _ in others.most_common(SHOWN_SUFFIXES)]
+        shown = ", ".join(names + ["..."] * (len(others) > len(names)))
+        yield f"{folder}: {others.total()} files that are no pictures by their names ({shown}) left out"
+    if linked := [p for p in seen if p.is_symlink() and p.is_dir()]:
+        # One may lead back up, so that there would be no end of it.
+        yield f"{folder}: {len(linked)} linked folders left out (such as {linked[0].name}): move or copy them here"
+
+
+def _is_other(path: Path) -> bool:
+    suffix, name = path.suffix.lower(), path.name.lower()
+    return suffix not in PICTURES and name not in LITTER and not path.is_dir()
 
 
 def _read_picture(path: Path, color: bool) -> Picture | None:
@@ -132,23 +155,6 @@ def _read_picture(path: Path, color: bool) -> Picture | None:
     return None if picture is None else np.asarray(picture, np.uint8)
 
 
-def _rows(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The rows of a csv by column name; one line of error when it is not what it should be."""
-    csv.field_size_limit(LONGEST_FIELD)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = [c.strip() for c in reader.fieldnames or ()]
-            if missing := [c for c in needed if c not in columns]:
-                raise InputError(
-                    f"{path}: no column {', '.join(missing)}; found {', '.join(columns)}"
-                )
-            reader.fieldnames = columns
-            yield from reader
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: {error}") from error
-
-
 def _load_csv(path: Path) -> tuple[Faces, list[str]]:
     """The faces of the good rows, and the split of every row."""
     pictures: list[Picture] = []
@@ -156,8 +162,8 @@ def _load_csv(path: Path) -> tuple[Faces, list[str]]:
     keys: list[str] = []
     splits: list[str] = []
     problems: list[str] = []
-    for number, row in enumerate(_rows(path, ("emotion", "pixels"))):
-        splits.append(_split_of(row))
+    for number, row in enumerate(rows(path, ("emotion", "pixels"))):
+        splits.append(split_of(row))
         parsed = _parse_row(row)
         if isinstance(parsed, str):
             problems.append(f"{path}: row {number}: {parsed}")
@@ -171,10 +177,6 @@ def _load_csv(path: Path) -> tuple[Faces, list[str]]:
     usage = tuple(splits[int(key)] for key in keys)
     faces = Faces(pictures, truth, FER2013, tuple(keys), usage=usage, problems=tuple(problems))
     return faces, splits
-
-
-def _split_of(row: dict[str, str]) -> str:
-    return (row.get("Usage") or "").strip()
 
 
 def _parse_row(row: dict[str, str]) -> tuple[int, Picture] | str:
@@ -192,60 +194,3 @@ def _parse_row(row: dict[str, str]) -> tuple[int, Picture] | str:
     if values.min() < 0 or values.max() > 255:
         return "pixels must be 0 to 255"
     return label, values.astype(np.uint8).reshape(side, side)
-
-
-def _with_votes(faces: Faces, path: Path, splits: list[str] | None) -> Faces:
-    """The faces with a FER+ csv's votes; none at all for a picture that the csv does not name.
-
-    `splits` are those of all rows of the csv that the faces are from, None for a folder.
-    """
-    rows = list(_rows(path, COLUMNS))
-    if splits is not None and not (rows and "path" in rows[0]):
-        _refuse_other_rows(path, [_split_of(row) for row in rows], splits)
-    known = frozenset(faces.keys)
-    by_key: dict[str, list[int]] = {}
-    faults: list[str] = []
-    for number, row in enumerate(rows):
-        given = _votes_of(row)
-        if given is None:
-            faults.append(f"row {number}: votes must be whole numbers, 0 or more")
-        else:
-            by_key[_key_of(row, number, known)] = given
-    without = sum(key not in by_key for key in faces.keys)
-    if faces.keys and without == len(faces):
-        said = f"has votes for none of the pictures (such as {faces.keys[0]})"
-        raise InputError(f"{path}: " + "; ".join((said, *faults[:1])))
-    if without:
-        faults.append(f"no votes for {without} of {len(faces)} pictures")
-    nothing = [0] * len(COLUMNS)
-    votes = np.array([by_key.get(key, nothing) for key in faces.keys], np.int64)
-    problems = (*faces.problems, *(f"{path}: {fault}" for fault in faults))
-    return replace(faces, votes=votes.reshape(-1, len(COLUMNS)), problems=problems)
-
-
-def _votes_of(row: dict[str, str]) -> list[int] | None:
-    """A row's votes, which pandas writes as 9.0; None where one is no number of votes."""
-    try:
-        votes = [float(row[column]) for column in COLUMNS]
-    except (TypeError, ValueError):
-        return None
-    are_counts = all(0 <= vote < MOST_VOTES and vote.is_integer() for vote in votes)
-    return [int(vote) for vote in votes] if are_counts else None
-
-
-def _key_of(row: dict[str, str], number: int, known: Set[str]) -> str:
-    """The key of a row's picture: the path as it is written, or what Windows or `find` meant by it."""
-    key = (row.get("path") or str(number)).strip()
-    return key if key in known else key.replace("\\", "/").removeprefix("./")
-
-
-def _refuse_other_rows(path: Path, theirs: Sequence[str], ours: Sequence[str]) -> None:
-    """Raise InputError for votes of other rows than the pictures', by their count or by the split of each."""
-    mend = "without a column path votes go row by row: give the two csv files that belong together"
-    if len(theirs) != len(ours):
-        raise InputError(f"{path}: {len(theirs)} rows of votes for {len(ours)} of pictures; {mend}")
-    for number, (their, our) in enumerate(zip(theirs, ours, strict=True)):
-        if their and our and their != our:
-            raise InputError(
-                f"{path}: row {number} is of {their}, that of its picture of {our}; {mend}"
-            )

@@ -26,8 +26,9 @@ class Evaluation:
     """One model on one set of faces.
 
     `own` are the figures by the data's labels, `voted` those by FER+'s majority, each None where no face
-    has such a label. `left_out` counts the faces by the label that the model lacks. `without_majority` is
-    None where there were no votes. `answers` are probabilities (all faces, labels).
+    has such a label. `left_out` counts the faces by the label that the model lacks. `without_majority`
+    counts the faces on which the votes agree on no emotion, and with them the `without_votes`, on which
+    nobody voted; both are None where no votes were given. `answers` are probabilities (all faces, labels).
     """
 
     model: Predictor
@@ -35,10 +36,11 @@ class Evaluation:
     voted: Figures | None
     left_out: Mapping[str, int]
     without_majority: int | None
+    without_votes: int | None
     answers: Float
 
     def as_dict(self) -> dict[str, Any]:
-        """For --json."""
+        """For --json; `ferplus_without_votes` are among `ferplus_without_majority`."""
         found: dict[str, Any] = {
             "model": self.model.name,
             "temperature": self.model.sidecar.temperature,
@@ -47,6 +49,7 @@ class Evaluation:
         if self.without_majority is not None:
             found |= _as_dict(self.voted, "ferplus_")
             found["ferplus_without_majority"] = self.without_majority
+            found["ferplus_without_votes"] = self.without_votes
         return found | {"left_out": dict(self.left_out)}
 
 
@@ -77,16 +80,17 @@ def evaluate(model: Predictor, faces: Faces) -> Evaluation:
     answers = model.predict(faces.pictures)
     left_out: dict[str, int] = {}
     own = _figures(answers, labels, faces.names, faces.labels, left_out, "")
-    voted, undecided = None, None
+    voted, undecided, unseen = None, None, None
     if faces.votes is not None:
         truth = ferplus.majority(faces.votes)
         undecided = int((truth == ferplus.NO_MAJORITY).sum())
+        unseen = int((faces.votes.sum(1) == 0).sum())
         voted = _figures(answers, labels, ferplus.LABELS, truth, left_out, " (by votes)")
     if own is None and voted is None:
         raise PicturesError(
             f"{model.name} has none of the data's labels: {', '.join(labels)} against {', '.join(faces.names)}"
         )
-    return Evaluation(model, own, voted, left_out, undecided, answers)
+    return Evaluation(model, own, voted, left_out, undecided, unseen, answers)
 
 
 def _figures(
@@ -110,18 +114,25 @@ def _figures(
 class Difference:
     """How two models answer the same faces, where both answer with a label that both know.
 
-    `pairs` counts faces by (answer of the first, answer of the second) where these differ, the
-    most frequent first; `keys` are those faces.
+    `agreement` is a share of `n` faces, the comparable ones of `faces`. `pairs` counts faces by (answer of
+    the first, answer of the second) where these differ, the most frequent first; `keys` are those faces.
     """
 
     agreement: float
+    n: int
+    faces: int
     pairs: Mapping[tuple[str, str], int]
     keys: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
         pairs = [{"first": a, "second": b, "n": n} for (a, b), n in self.pairs.items()]
-        return {"agreement": self.agreement, "differences": pairs, "differing": list(self.keys)}
+        return {
+            "agreement": self.agreement,
+            "agreement_n": self.n,
+            "differences": pairs,
+            "differing": list(self.keys),
+        }
 
 
 def compare(first: Evaluation, second: Evaluation, keys: Sequence[str]) -> Difference:
@@ -147,6 +158,8 @@ def compare(first: Evaluation, second: Evaluation, keys: Sequence[str]) -> Diffe
     order = np.argsort(-counts, kind="stable")
     return Difference(
         agreement=float(np.mean((ours == theirs)[comparable])),
+        n=int(comparable.sum()),
+        faces=len(comparable),
         pairs={(str(pairs[i][0]), str(pairs[i][1])): int(counts[i]) for i in order},
         keys=tuple(keys[int(i)] for i in apart),
     )

@@ -13,17 +13,22 @@ from numpy.typing import NDArray
 
 mpl.use("Agg")  # no screen is needed
 
+SHORT = 10
+"""Epochs up to which each is marked: a line needs two, and of one epoch there would be nothing to see."""
+
 
 def curves(log: Path, out: Path) -> None:
     """Draw a run's log.csv: losses above, shares of right answers on held-out faces below."""
     with log.open(newline="") as file:
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) for row in rows]
+    marker = "o" if len(rows) <= SHORT else ""
     figure, (upper, lower) = plt.subplots(2, 1, sharex=True, figsize=(7, 7), layout="constrained")
     for column in rows[0]:
         axes = upper if column.endswith("loss") else lower if column.startswith("held_") else None
         if axes is not None:
-            axes.plot(epochs, [float(row[column]) for row in rows], label=column)
+            values = [float(row[column]) for row in rows]
+            axes.plot(epochs, values, marker=marker, label=column)
     upper.set(ylabel="loss")
     lower.set(xlabel="epoch", ylabel="accuracy on held-out faces")
     for axes in (upper, lower):

@@ -53,8 +53,11 @@ def _model(evaluation: Evaluation, ms: float) -> Iterator[str]:
     yield ""
     for name, count in evaluation.left_out.items():
         yield f"- {count} faces of {name} left out: the model has no such label"
-    if evaluation.without_majority:
-        yield f"- {evaluation.without_majority} faces left out by votes: no majority for an emotion"
+    unseen = evaluation.without_votes or 0
+    if undecided := (evaluation.without_majority or 0) - unseen:
+        yield f"- {undecided} faces left out by votes: no majority for an emotion"
+    if unseen:
+        yield f"- {unseen} faces left out by votes: nobody voted on them"
     if evaluation.own is not None:
         yield from _figures("By the data's own labels", evaluation.own)
     if evaluation.voted is not None:
@@ -82,7 +85,10 @@ def _figures(title: str, found: Figures) -> Iterator[str]:
 
 
 def _difference(difference: Difference) -> Iterator[str]:
-    yield f"## Both give the same answer on {difference.agreement:.2%} of the faces"
+    faces = "faces"
+    if difference.n < difference.faces:
+        faces = f"{difference.n} of {difference.faces} faces that both answer with a label that the other has too"
+    yield f"## Both give the same answer on {difference.agreement:.2%} of the {faces}"
     yield ""
     for (first, second), count in list(difference.pairs.items())[:SHOWN_PAIRS]:
         yield f"- first {first}, second {second}: {count}"
