@@ -25,7 +25,7 @@ from learning.network import one_head, plain, residual_network
 from learning.patience import Patience, Watch
 from learning.precision import fastest
 from learning.recipes import RECIPES
-from learning.training import Average, Log, cosine
+from learning.training import Average, Chance, Log, cosine
 from networks.fused import FusedBatchNormalization
 
 GROWING = 9
@@ -241,6 +241,37 @@ def test_checkpoint_brings_everything_back(tmp_path: Path) -> None:
         assert ours == pytest.approx(theirs, abs=1e-5)
 
 
+def check_chance() -> None:
+    """What two layers of Dropout leave of ones, in networks that have drawn more or less before."""
+
+    def left(network: keras.Model, seed: int, epoch: int) -> list[float]:
+        chance = Chance(seed)
+        chance.set_model(network)
+        chance.on_epoch_begin(epoch)
+        rows = [network(np.ones((1, 64), np.float32), training=True) for _ in range(2)]
+        return [float(v) for row in rows for v in keras.ops.convert_to_numpy(row).ravel()]
+
+    layers = [keras.layers.Dropout(0.3), keras.layers.Dropout(0.5)]
+    network = keras.Sequential([keras.Input((64,)), *layers])
+    first = left(network, seed=1, epoch=3)
+    assert first[:64] != first[64:], "a second batch is dropped from like the first"
+    assert left(network, seed=1, epoch=4) != first
+    assert left(network, seed=2, epoch=3) != first
+    assert left(network, seed=1, epoch=3) == first
+    assert left(keras.models.clone_model(network), seed=1, epoch=3) == first
+
+
+def test_chance_follows_from_seed_and_epoch() -> None:
+    """A resumed run drops what the whole one would have, whatever either has drawn before."""
+    check_chance()
+
+
+@needs_torch
+def test_chance_follows_from_seed_and_epoch_on_torch() -> None:
+    """The same on the other backend, whose Dropout draws from a generator of the whole process."""
+    on_torch(["-c", "import test_train_parts as t; t.check_chance()"])
+
+
 def test_checkpoint_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     """It did not note which faces were watched, which is taken on trust."""
     network, average = tiny(), Average(0.9)
@@ -292,6 +323,11 @@ def test_fused_normalization_trains_as_keras_does_on_torch() -> None:
     on_torch(["-c", code])
 
 
+def test_five_class_recipe_shears_by_degrees() -> None:
+    """The article's 0.3 are Keras' degrees, ours a slope: a hundredth of a row, not a third."""
+    assert RECIPES["five-class"].augmentation.shear == pytest.approx(0.3 * np.pi / 180, rel=1e-4)
+
+
 def test_five_class_network_has_the_articles_count() -> None:
     """1,328,037 parameters, as the article prints."""
     assert articles.five_class((48, 48), 1, {"emotion": 5}).count_params() == 1_328_037
@@ -339,3 +375,17 @@ def test_plots_are_pictures(tmp_path: Path) -> None:
         picture = cv2.imread(str(tmp_path / f"{name}.png"))
         assert picture is not None
         assert picture.std() > 10
+
+
+def test_curves_of_one_epoch_show_it(tmp_path: Path) -> None:
+    """A line needs two points: a single one is marked, in the middle of its axes, away from the legend."""
+    from measuring import plots
+
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,loss,held_loss,held_emotion\n1,2.0,2.0,0.3\n")
+    plots.curves(log, tmp_path / "curves.png")
+    picture = cv2.imread(str(tmp_path / "curves.png"))
+    assert picture is not None
+    height, width = picture.shape[:2]
+    lower = picture[height * 6 // 10 : height * 9 // 10, width * 4 // 10 : width * 7 // 10]
+    assert int(np.ptp(lower, axis=2).max()) > 100, "nothing is coloured there"

@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 
-from command import PATH, command
+from command import PATH, command, finite
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # must be set before TensorFlow is imported
 NAMES = ("edgeemo", "fer2013", "teacher", "folders", "six-class", "five-class", "rgb")
@@ -42,8 +42,9 @@ NAMES = ("edgeemo", "fer2013", "teacher", "folders", "six-class", "five-class", 
 @click.option("--teacher", type=PATH, multiple=True, help="OUT of a finished run to learn from.")
 @click.option("--start", type=PATH, help="network.keras of a finished run to begin with.")
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), default=1.0, help="Times the recipe's."
-)
+    "--rate", type=click.FloatRange(0, min_open=True), default=1.0, callback=finite,
+    help="Times the recipe's.",
+)  # fmt: skip
 @click.option(
     "--size", type=click.IntRange(16, 512), help="Side of a face, instead of the recipe's."
 )

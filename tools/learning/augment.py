@@ -29,6 +29,7 @@ class Augmentation:
     shift: float = 0.0
     rotation: float = 0.0
     shear: float = 0.0
+    """A slope: how far a row moves sideways for each row below the middle."""
     flip: float = 0.0
     brightness: float = 0.0
     """Share of the full scale that is added or taken away at most."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -191,13 +192,18 @@ SIX_CLASS = Recipe(
     batch=128,
 )
 
+FIVE_CLASS_SHEAR = math.tan(math.radians(0.3))
+"""The article's shear_range=0.3, which Keras' ImageDataGenerator takes for degrees (its random_shear: "intensity in degrees")."""
+
 FIVE_CLASS = Recipe(
     name="five-class",
     about="an article's 1,328,037 parameters, grey, with ELU, its augmentation and callbacks",
     build=articles.five_class,
     optimizer=lambda: keras.optimizers.Adam(1e-3),
     labels=("angry", "happy", "neutral", "sad", "surprise"),
-    augmentation=Augmentation(zoom=(0.7, 1.3), shift=0.4, rotation=30.0, shear=0.3, flip=0.5),
+    augmentation=Augmentation(
+        zoom=(0.7, 1.3), shift=0.4, rotation=30.0, shear=FIVE_CLASS_SHEAR, flip=0.5
+    ),
     patience=Patience(plateau=3, factor=0.2, least=1e-4, stop=9),
 )
 

@@ -26,7 +26,7 @@ from learning.patience import Watch
 from learning.recipes import Recipe
 from learning.start import begin_with
 from learning.teacher import taught
-from learning.training import Average, Log, Rate, Schedule, predict
+from learning.training import Average, Chance, Log, Rate, Schedule, predict
 from measuring import plots
 from measuring.metrics import best_temperature, calibration_error, figures, tempered
 from networks import description
@@ -122,6 +122,7 @@ class Trainer:
         watching = [self.watch] if self.watch else []
         callbacks = [
             Schedule(self.batches, self._rate()),
+            Chance(self.order.seed),
             self.checkpoint.average,
             self.log,
             *watching,

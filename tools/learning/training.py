@@ -1,4 +1,4 @@
-"""What happens around `model.fit`: learning rate, averaged weights, log."""
+"""What happens around `model.fit`: learning rate, chance, averaged weights, log."""
 
 from __future__ import annotations
 
@@ -65,6 +65,32 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # keras is unty
         """Set the rate."""
         if self.rate is not None:
             self.model.optimizer.learning_rate = self.rate(self.start + batch)
+
+
+class Chance(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """Begins every epoch with generators that follow from the seed and the epoch, and from nothing else.
+
+    So a run that was killed drops out what it would have dropped, whichever backend goes on with it.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
+        """Seed the layers' generators, and the backend's own, which Dropout draws from on PyTorch."""
+        layers = _generators(self.model)
+        # Of 31 bits: PyTorch keeps the state of a layer's generator as int32.
+        seeds = np.random.SeedSequence((self.seed, epoch)).generate_state(1 + len(layers)) >> 1
+        keras.utils.set_random_seed(int(seeds[0]))
+        for state, seed in zip(layers, seeds[1:], strict=True):
+            state.assign(np.array([seed, 0], np.int64))
+
+
+def _generators(model: keras.Model) -> list[Any]:
+    """The (seed, count) of every layer that draws: what keras counts among the variables, but not the weights."""
+    weights = {id(weight) for weight in model.weights}
+    return [variable for variable in model.variables if id(variable) not in weights]
 
 
 class Average(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
