@@ -419,3 +419,14 @@ def test_evaluate_says_a_users_mistake_in_one_line(
     done = evaluate(*given)
     assert done.exit_code == code
     assert message in done.stderr
+
+
+def test_confusion_of_many_labels_stays_a_picture(tmp_path: Path) -> None:
+    """Of 300 labels the colours are shown, on a sheet no larger than that of forty."""
+    from measuring import plots
+
+    names = [f"label{number}" for number in range(300)]
+    plots.confusion(np.eye(300, dtype=np.int64), names, "many", tmp_path / "many.png")
+    picture = cv2.imread(str(tmp_path / "many.png"))
+    assert picture is not None
+    assert max(picture.shape) < 4000

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import make_demo
+from edgeemo.errors import InputError
 from edgeemo.sources.demo import ASSET, EMOTIONS, TILE_PX
 from realfaces import FER2013
 
@@ -44,3 +45,23 @@ def test_make_demo_gives_the_faces_that_are_committed(tmp_path: Path) -> None:
     assert committed is not None
     assert made.shape == (TILE_PX, TILE_PX * len(EMOTIONS))
     assert np.array_equal(made, committed)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("happiness\n9\n", "columns sheet, cell and happiness: 'sheet'"),
+        ("sheet,cell,happiness\na.png,x,9\n", "columns sheet, cell and happiness: invalid literal"),
+        ("sheet,cell,happiness\na.png,9,9\n", r"a\.png has no cell 9"),
+        ("sheet,cell,happiness\nb.png,0,9\n", r"b\.png is not a picture"),
+        ("sheet,cell,happiness\na.png,0,7\n", "8 annotators call no picture happiness"),
+    ],
+)
+def test_make_demo_says_what_is_wrong_with_its_data(
+    tmp_path: Path, table: str, message: str
+) -> None:
+    """One line for a table or a sheet that can't be used."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((TILE_PX, 2 * TILE_PX), np.uint8))
+    (tmp_path / "training.csv").write_text(table, "utf-8")
+    with pytest.raises(InputError, match=message):
+        make_demo.read_agreed(tmp_path, "happiness")

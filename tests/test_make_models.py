@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import toyfaces
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import ModelConfig
-from edgeemo.errors import InputError
+from edgeemo.errors import EdgeemoError, InputError
 from labelled.ferplus import COLUMNS
 from make_models import Plan, make
 from networks.refusal import ExistsError
@@ -72,6 +74,25 @@ def test_make_asks_for_the_test_faces_first(tmp_path: Path) -> None:
     votes = toyfaces.votes(tmp_path / "votes.csv", [("", {"happiness": 9})])
     with pytest.raises(InputError, match="no split PublicTest; there are Training"):
         make(Plan(data, votes, tmp_path / "work", tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"out": Path("/proc/nowhere")}, "can't write /proc/nowhere"),
+        ({"work": Path("/proc/nowhere")}, "can't write /proc/nowhere"),
+        ({"pythons": (Path("/nowhere/python"),)}, "can't check with /nowhere/python"),
+    ],
+)
+def test_make_looks_first_at_what_it_needs_last(
+    tmp_path: Path, given: dict[str, Any], message: str
+) -> None:
+    """A place that can't be written or a Python that can't be called is said before hours of training."""
+    data = toyfaces.kaggle(tmp_path / "fer.csv", [("happy", "Training"), ("sad", "PublicTest")])
+    votes = toyfaces.votes(tmp_path / "votes.csv", [("", {"happiness": 9})] * 2)
+    plan = Plan(data, votes, tmp_path / "work", tmp_path / "out")
+    with pytest.raises(EdgeemoError, match=message):
+        make(replace(plan, **given))
 
 
 def test_make_refuses_another_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

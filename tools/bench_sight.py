@@ -36,10 +36,10 @@ from command import PATH, command
 from edgeemo.classifier import TFLiteClassifier
 from edgeemo.config import Config
 from edgeemo.configfile import load_config
-from edgeemo.errors import EdgeemoError
+from edgeemo.errors import EdgeemoError, InputError
 from edgeemo.pipeline import Look, build_pipeline
 from edgeemo.types import Box, Frame
-from labelled.clips import Truth, truths, watched
+from labelled.clips import FILE, Truth, truths, watched
 
 MIN_IOU = 0.3
 STILL_S, STILL_FPS = 20.0, 12.5
@@ -189,6 +189,8 @@ def rows(folder: Path, settings: Sequence[str], keras: float | None) -> Iterator
     config = load_config(None, settings, {})
     classifier = TFLiteClassifier(config.model)
     known = truths(folder)
+    if not known:
+        raise InputError(f"{folder / FILE} names no clip")
     for name in known:
         clip, truth = watched(folder, name, known)
         looks = watch(clip, config, classifier, exhaustive=False)

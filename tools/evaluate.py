@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from command import PATH, command
-from converting.files import write_together
+from converting.files import refuse_unwritable, write_together
 from converting.value_range import parse
 from labelled.dataset import Faces, load
 from networks.description import labels_from
@@ -126,15 +125,7 @@ def _look_at(report: Path) -> None:
     """Raise WriteError, before anything is measured, for a page that can't be written."""
     if report.is_dir():
         raise WriteError(f"{report} is a folder: give the --report a name in it")
-    folder = report.parent
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    try:
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise WriteError(
-            f"can't write in {folder}: {error.strerror or error}: give the --report another folder"
-        ) from error
+    refuse_unwritable(report.parent)
 
 
 def _loaded(models: tuple[Path, ...], told: Description) -> list[Predictor]:

@@ -29,6 +29,7 @@ Stack = NDArray[np.float32]
 """(pictures, TILE_PX, TILE_PX), grey levels of 0..255."""
 
 AGREED_VOTES = 8
+TILE = (TILE_PX, TILE_PX)
 MEAN_LEVEL, CONTRAST = 128.0, 52.0
 """Grey level and deviation of the finished tiles, those of a well-lit face."""
 
@@ -43,14 +44,20 @@ def read_agreed(folder: Path, emotion: str) -> Stack:
     try:
         with table.open(newline="") as file:
             rows = [r for r in csv.DictReader(file) if int(r[emotion]) >= AGREED_VOTES]
+        places = [(r["sheet"], int(r["cell"])) for r in rows]
     except OSError as error:
         raise InputError(f"can't read {table}: {error.strerror or error}") from error
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{table} has no numbers in a column {emotion}") from error
-    if not rows:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        raise InputError(
+            f"{table}: needed are columns sheet, cell and {emotion}: {error}"
+        ) from error
+    if not places:
         raise InputError(f"{table}: {AGREED_VOTES} annotators call no picture {emotion}")
-    sheets = {name: _read_sheet(folder / name) for name in {r["sheet"] for r in rows}}
-    tiles = [_cell(sheets[r["sheet"]], int(r["cell"])) for r in rows]
+    sheets = {name: _read_sheet(folder / name) for name in {name for name, _ in places}}
+    tiles = [_cell(sheets[name], cell) for name, cell in places]
+    if misplaced := [p for p, tile in zip(places, tiles, strict=True) if tile.shape != TILE]:
+        sheet, cell = misplaced[0]
+        raise InputError(f"{table}: {folder / sheet} has no cell {cell}")
     return np.asarray(np.stack(tiles), np.float32)
 
 
@@ -62,7 +69,7 @@ def _read_sheet(path: Path) -> NDArray[np.uint8]:
 
 
 def _cell(sheet: NDArray[np.uint8], cell: int) -> NDArray[np.uint8]:
-    row, column = divmod(cell, sheet.shape[1] // TILE_PX)
+    row, column = divmod(cell, max(1, sheet.shape[1] // TILE_PX))
     top, left = row * TILE_PX, column * TILE_PX
     return sheet[top : top + TILE_PX, left : left + TILE_PX]
 
@@ -86,8 +93,10 @@ def main(folder: Path, out: Path) -> None:  # noqa: D103 - click takes the help 
         stack = read_agreed(folder, emotion)
         tiles.append(average_face(stack))
         click.echo(f"{emotion}: the average of {len(stack)} pictures")
-    if not cv2.imwrite(str(out), np.hstack(tiles), [cv2.IMWRITE_PNG_COMPRESSION, 9]):
-        raise WriteError(f"can't write {out}: is there a folder, and room?")
+    if out.suffix != ".png" or not cv2.imwrite(
+        str(out), np.hstack(tiles), [cv2.IMWRITE_PNG_COMPRESSION, 9]
+    ):
+        raise WriteError(f"can't write {out}: is it a .png, is there a folder, and room?")
     click.echo(f"{out}: {out.stat().st_size} bytes")
 
 

@@ -77,7 +77,8 @@ def make(plan: Plan) -> None:
     """
     import keras
 
-    from converting.files import refuse_existing, write_together
+    from converting.files import refuse_existing, refuse_unwritable, write_together
+    from converting.verify import refuse_mute
     from labelled.dataset import load
 
     if keras.backend.backend() != "tensorflow":
@@ -87,7 +88,11 @@ def make(plan: Plan) -> None:
         )
     if not plan.overwrite:
         refuse_existing(plan.out / path.name for head in HEADS for path in _files(plan, head))
-    # What measuring would say after the hours of training is said before.
+    # What converting and measuring would say after the hours of training is said before.
+    for folder in (plan.out, plan.work / "int8"):
+        refuse_unwritable(folder)
+    for python in plan.pythons:
+        refuse_mute(python)
     load(plan.data, ferplus=plan.ferplus, usage=TEST)
     _train(plan)
     margin = None
@@ -132,7 +137,7 @@ def _train(plan: Plan) -> None:
 
 
 def _files(plan: Plan, head: str) -> list[Path]:
-    return [plan.model(head).with_suffix(s) for s in (".tflite", ".json", ".report.html")]
+    return [plan.model(head).with_suffix(s) for s in (".tflite", ".report.html", ".json")]
 
 
 def _quantise(plan: Plan, head: str, margin: float | None) -> float:

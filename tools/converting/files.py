@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from networks.refusal import ExistsError, WriteError
+from networks.refusal import ExistsError, WriteError, writing
 
 
 def refuse_existing(paths: Iterable[Path]) -> None:
@@ -22,6 +23,16 @@ def refuse_own_inputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     read = {path.resolve() for path in inputs}
     if both := [str(path) for path in outputs if path.resolve() in read]:
         raise ExistsError(f"{', '.join(both)} is read and would be written: choose another --out")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise WriteError for a folder that can't be made, or that nothing can be written in."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise WriteError(f"can't write in {folder}: {error.strerror or error}") from error
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:

@@ -64,6 +64,11 @@ def verify(model: Int8Model, inputs: Float, pythons: Sequence[Path]) -> Checked:
     return Checked(tuple(found), tuple(here.keys() - found.keys()))
 
 
+def refuse_mute(python: Path) -> None:
+    """Raise RuntimeMismatchError for a Python that can't be called, or has no numpy."""
+    _call([str(python), "-c", "import numpy"])
+
+
 def _run(runtime: run_tflite.Runtime, model: bytes, raw: NDArray[Any]) -> NDArray[Any] | None:
     """The raw outputs; None when the runtime was built for another numpy."""
     try:

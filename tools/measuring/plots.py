@@ -9,12 +9,16 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 mpl.use("Agg")  # no screen is needed
 
 SHORT = 10
 """Epochs up to which each is marked: a line needs two, and of one epoch there would be nothing to see."""
+
+MOST_COUNTED = 40
+"""Labels up to which there is room for counts, and time to draw them."""
 
 
 def curves(log: Path, out: Path) -> None:
@@ -39,16 +43,25 @@ def curves(log: Path, out: Path) -> None:
 
 
 def confusion(counts: NDArray[np.int64], labels: Sequence[str], title: str, out: Path) -> None:
-    """Draw (labels, labels) counts, rows = truth: colour by share of the row, the count written in."""
+    """Draw (labels, labels) counts, rows = truth: colour by share of the row, the count written in.
+
+    Of more labels than MOST_COUNTED the picture stays as large, and shows the colours alone.
+    """
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    side = 2.5 + 0.7 * len(labels)
+    side = 2.5 + 0.7 * min(len(labels), MOST_COUNTED)
     figure, axes = plt.subplots(figsize=(side, side), layout="constrained")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), share in np.ndenumerate(shares):
-        color = "white" if share > 0.5 else "black"
-        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color)
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels)
+    if len(labels) <= MOST_COUNTED:
+        _write_counts(axes, counts, shares)
+    size = 10 * min(1.0, MOST_COUNTED / len(labels))
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", fontsize=size)
+    axes.set_yticks(range(len(labels)), labels, fontsize=size)
     axes.set(xlabel="answer", ylabel="truth", title=title)
     figure.savefig(out, dpi=110)
     plt.close(figure)
+
+
+def _write_counts(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
+    for (row, column), share in np.ndenumerate(shares):
+        color = "white" if share > 0.5 else "black"
+        axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=color)

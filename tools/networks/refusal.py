@@ -66,7 +66,7 @@ def writing(place: Path) -> Iterator[None]:
     """What the system says against writing at or below a place becomes a WriteError that names the file."""
     try:
         yield
-    except EdgeemoError:
+    except (EdgeemoError, BrokenPipeError):  # the pipe is standard output's: who read it has gone
         raise
     except OSError as error:
         where = error.filename or place
