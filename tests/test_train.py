@@ -21,7 +21,7 @@ import keras
 import toyfaces
 from backends import needs_torch, on_torch
 from edgeemo.errors import InputError
-from edgeemo.sidecar import Sidecar
+from edgeemo.sidecar import Sidecar, sha256
 from labelled.dataset import FER2013, load
 from learning.checkpoint import opened, read
 from learning.lesson import learn
@@ -341,7 +341,11 @@ def test_train_starts_with_the_labels_that_it_shares(whole: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("emotion.keras", "no heads by name"), ("log.csv", "not a Keras 3 network")],
+    [
+        ("emotion.keras", "no heads by name"),
+        ("log.csv", r"log\.csv: not a Keras 3 network, or damaged: give the network\.keras of a"),
+        ("absent.keras", r"absent\.keras: no such file$"),
+    ],
 )
 def test_train_refuses_to_start_from_anything_else(
     faces: Path, whole: Path, tmp_path: Path, name: str, said: str
@@ -355,6 +359,85 @@ def test_train_refuses_a_teacher_without_networks(faces: Path, whole: Path, tmp_
     """A folder that is no finished run is named, before a run that could teach is asked."""
     with pytest.raises(InputError, match=r"no network.keras: is the run finished\?"):
         learn(order(faces, tmp_path / "out", teacher=(whole, tmp_path)), silent)
+
+
+def test_train_refuses_a_teacher_of_one_head(faces: Path, whole: Path, tmp_path: Path) -> None:
+    """A network that ships has no heads by name, whatever it is called; nothing is written before that is said."""
+    (tmp_path / "one").mkdir()
+    for kind in ("keras", "json"):
+        shutil.copy(whole / f"emotion.{kind}", tmp_path / "one" / f"network.{kind}")
+    with pytest.raises(InputError, match=r"network\.keras: has no heads by name"):
+        learn(order(faces, tmp_path / "out", teacher=(tmp_path / "one",)), silent)
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_train_refuses_a_teacher_that_is_damaged(faces: Path, whole: Path, tmp_path: Path) -> None:
+    """A network that was cut off before it was described is named in one line."""
+    run = shutil.copytree(whole, tmp_path / "run")
+    network = run / "network.keras"
+    network.write_bytes(network.read_bytes()[:5000])
+    told = Sidecar.beside(whole / "network.keras")
+    told = told.model_copy(update={"sha256": sha256(network.read_bytes())})
+    network.with_suffix(".json").write_text(told.to_json())
+    with pytest.raises(InputError, match=r"network\.keras: not a Keras 3 network, or damaged"):
+        learn(order(faces, tmp_path / "out", teacher=(run,)), silent)
+
+
+@pytest.mark.parametrize("lines", [None, 0, 1, 3, 9])
+def test_train_says_that_the_log_is_not_the_checkpoints(
+    lines: int | None, faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """A log that is gone, empty, cut off or far longer would have the wrong epochs trained."""
+    run = shutil.copytree(whole, tmp_path / "run")
+    header, *rows = (run / "log.csv").read_text().splitlines()
+    (run / "log.csv").unlink()
+    if lines is not None:
+        (run / "log.csv").write_text("\n".join([header, *rows, *rows, *rows][:lines]))
+    with pytest.raises(InputError, match=r"log\.csv is not of this checkpoint: delete both"):
+        learn(order(faces, run, resume=True), silent)
+
+
+def test_train_says_that_the_log_is_cut_off_in_a_row(
+    faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """Half a row counts as none."""
+    run = shutil.copytree(whole, tmp_path / "run")
+    text = (run / "log.csv").read_text()
+    (run / "log.csv").write_text(text[: text.rstrip().rindex("\n") + 4])
+    with pytest.raises(InputError, match=r"log\.csv is not of this checkpoint"):
+        learn(order(faces, run, resume=True), silent)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "said"),
+    [
+        ("ferplus", "faces to learn from has votes for `emotion`: check --ferplus"),
+        ("held_ferplus", "none of the 3 faces to watch has a majority for `emotion`: check"),
+    ],
+)
+def test_train_refuses_faces_that_say_nothing_of_a_head(
+    unknown: str, said: str, faces: Path, tmp_path: Path
+) -> None:
+    """Where every vote is for `unknown` there is nothing to learn or to judge by, which is no diverged run."""
+    watched = toyfaces.kaggle(tmp_path / "held.csv", [("sad", "")] * 3, seed=5)
+    known = toyfaces.votes(tmp_path / "known.csv", [("", {"sadness": 9})] * 3)
+    count = 3 if unknown == "held_ferplus" else 12 * len(toyfaces.VOTED) + 1
+    nothing = toyfaces.votes(tmp_path / "nothing.csv", [("", {"unknown": 9})] * count)
+    given = order(faces, tmp_path / "run", held=watched, held_ferplus=known)
+    with pytest.raises(InputError, match=said):
+        learn(replace(given, **{unknown: nothing}), silent)  # type: ignore[arg-type]  # a table of options
+
+
+def test_train_says_with_what_else_it_goes_on(faces: Path, whole: Path, tmp_path: Path) -> None:
+    """Other options than the run was begun with are taken, and said, one line each."""
+    run = shutil.copytree(whole, tmp_path / "run")
+    said: list[str] = []
+    learn(order(faces, run, resume=True, batch=8, rate=0.5, teacher=(whole,)), said.append)
+    assert [line for line in said if "begun with" in line] == [
+        "goes on with batch 8, begun with 16",
+        "goes on with rate 0.5, begun with 1",
+        f"goes on with teacher {whole.resolve()}, begun with none",
+    ]
 
 
 def test_train_does_not_lend_one_csvs_votes_to_another(faces: Path, tmp_path: Path) -> None:

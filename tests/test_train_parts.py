@@ -241,6 +241,22 @@ def test_checkpoint_brings_everything_back(tmp_path: Path) -> None:
         assert ours == pytest.approx(theirs, abs=1e-5)
 
 
+def test_checkpoint_remembers_what_the_run_was_begun_with(tmp_path: Path) -> None:
+    """Gone on with in another way, it tells the way that was first; one without such a note tells nothing."""
+    network, average = tiny(), Average(0.9)
+    path, first, other = tmp_path / "c.npz", {"batch": "56"}, {"batch": "8"}
+    train_once(network, callbacks=[average, Checkpoint(path, average, {}, first)])
+    for _ in range(2):
+        resumed = Checkpoint(path, average, {}, other)
+        resumed.restore(network)
+        assert resumed.changes == ["goes on with batch 8, begun with 56"]
+        train_once(network, callbacks=[average, resumed])
+    train_once(network, callbacks=[average, Checkpoint(path, average, {})])
+    unnoted = Checkpoint(path, average, {}, other)
+    unnoted.restore(network)
+    assert unnoted.changes == []
+
+
 def check_chance() -> None:
     """What two layers of Dropout leave of ones, in networks that have drawn more or less before."""
 

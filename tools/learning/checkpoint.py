@@ -23,18 +23,28 @@ from learning.training import Average, Weights
 
 FILE = "checkpoint.npz"
 """Its name in the folder of a run."""
+BEGUN = "begun_"
+"""Stands before the names of the options in it."""
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
     """Writes everything a run needs to go on, after every epoch.
 
     `fingerprints` stand by name for what is learned from and in which order, and for what is watched: a run
-    goes on with the same only, or faces that were held back would be learned from after all.
+    goes on with the same only, or faces that were held back would be learned from after all. `options` are
+    what it was begun with besides, by name: it may go on with others, which `changes` tells.
     """
 
-    def __init__(self, path: Path, average: Average, fingerprints: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        average: Average,
+        fingerprints: Mapping[str, str],
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__()
         self.path, self.average, self.fingerprints = path, average, fingerprints
+        self.options = self.begun_with = dict(options or {})
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Write it beside its place, then move it there."""
@@ -42,6 +52,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
             "epoch": epoch + 1,
             "updates": self.average.updates,
             **self.fingerprints,
+            **{BEGUN + name: value for name, value in self.begun_with.items()},
         }
         state |= _named("variable", self.model.get_weights())
         state |= _named("optimizer", [_numpy(v) for v in _variables(self.model)])
@@ -59,6 +70,9 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
             self.average.weights = read(state, "average")
             self.average.updates = int(state["updates"])
             epoch = int(state["epoch"])
+            # Nothing in those of earlier versions: nobody knows what such a run was begun with.
+            noted = [name for name in state.files if name.startswith(BEGUN)]
+            self.begun_with = {name.removeprefix(BEGUN): str(state[name]) for name in noted}
             # What runs of earlier versions did not note: on trust.
             known = self.fingerprints.keys() & set(state.files)
             is_other = any(str(state[name]) != self.fingerprints[name] for name in known)
@@ -77,6 +91,15 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # keras is un
                 f"{self.path}: of another network: go on with the recipe and the data that began the run"
             ) from error
         return epoch
+
+    @property
+    def changes(self) -> list[str]:
+        """A line for each option that is another than when the restored run was begun."""
+        return [
+            f"goes on with {name} {self.options[name]}, begun with {begun}"
+            for name, begun in self.begun_with.items()
+            if self.options.get(name, begun) != begun
+        ]
 
 
 def save(path: Path, arrays: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from edgeemo.errors import InputError
 from labelled.dataset import Faces, load, without_copies
 from learning.checkpoint import FILE
 from learning.keeping import keep
-from learning.material import examples, named
+from learning.material import Examples, examples, named
 from learning.precision import FASTEST, fastest
 from learning.recipes import RECIPES, Recipe
 from learning.trainer import Order, Say, Trainer, describe
@@ -31,10 +31,13 @@ def learn(order: Order, say: Say) -> None:
         faces, held = _faces(order, recipe, say)
         say(f"{recipe.name}: {recipe.about}")
         recipe = replace(recipe, labels=faces.names)
-        run = Trainer.prepare(order, recipe, examples(faces, recipe), examples(held, recipe))
+        train, watched = examples(faces, recipe), examples(held, recipe)
+        _check_truth(order, train, watched)
+        run = Trainer.prepare(order, recipe, train, watched)
         run.begin(say)
+        teachers = run.teachers()  # looked at before the first thing is written
         keep(held, order.out / "held")
-        run.fit()
+        run.fit(teachers)
         run.finish(say)
 
 
@@ -57,6 +60,22 @@ def _check_out(order: Order) -> None:
     order.out.mkdir(parents=True, exist_ok=True)
     if (order.out / FILE).exists() and not order.resume:
         raise InputError(f"{order.out} holds a run already: --resume goes on with it")
+
+
+def _check_truth(order: Order, train: Examples, held: Examples) -> None:
+    """A head without any truth would learn nothing, or be judged by the mean of nothing."""
+    for head, targets in train.targets.items():
+        # A teacher's answers would be learned instead.
+        if not targets.weights.any() and not order.teacher:
+            raise InputError(
+                f"none of the {len(train)} faces to learn from has votes for `{head}`: check --ferplus"
+            )
+    for head, truth in held.truth.items():
+        if not (truth >= 0).any():
+            raise InputError(
+                f"none of the {len(held)} faces to watch has a majority for `{head}`: "
+                "check --ferplus / --held-ferplus"
+            )
 
 
 def _faces(order: Order, recipe: Recipe, say: Say) -> tuple[Faces, Faces]:

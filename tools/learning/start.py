@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from edgeemo.errors import InputError
 from edgeemo.sidecar import Sidecar
+from learning.finished import finished_network
 
 
 def begin_with(path: Path, model: keras.Model, labels: Sequence[str]) -> str:
@@ -20,11 +20,9 @@ def begin_with(path: Path, model: keras.Model, labels: Sequence[str]) -> str:
     what was carried over, for people to read.
 
     Raises:
-        EdgeemoError: the file is no Keras 3 network, has no description beside it, or another shape.
+        EdgeemoError: the file is missing or no Keras 3 network, has no description beside it, or another shape.
     """
-    trained = _read(path)
-    if not isinstance(trained.output, dict):
-        raise InputError(f"{path}: has no heads by name; give the network.keras of a finished run")
+    trained = finished_network(path)
     theirs, ours = _trunk(trained), _trunk(model)
     if [_shapes(layer) for layer in theirs] != [_shapes(layer) for layer in ours]:
         raise InputError(f"{path}: another network than the one to train; give one of its recipe")
@@ -47,14 +45,6 @@ def _carry(old: keras.layers.Dense, new: keras.layers.Dense, common: list[tuple[
         for place, source in common:
             fresh[..., place] = trained[..., source]
     new.set_weights(weights)
-
-
-def _read(path: Path) -> keras.Model:
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a Keras 3 network to start from: {reason}") from error
 
 
 def _trunk(model: keras.Model) -> list[keras.layers.Layer]:

@@ -19,6 +19,7 @@ from edgeemo.preprocess import as_planes, fit, normalize
 from edgeemo.sidecar import Sidecar
 from edgeemo.types import Picture
 from learning.batches import Float
+from learning.finished import finished_network
 from learning.material import Examples
 from learning.training import predict
 
@@ -26,15 +27,8 @@ TRUST = 0.5
 """Part of a target that is the teachers' answer; the rest is what the data say."""
 
 
-def taught(train: Examples, runs: Sequence[Path]) -> Examples:
-    """The same faces with the mean answer of finished runs' networks in their targets, head by head.
-
-    Every run is looked at before the first is asked.
-
-    Raises:
-        EdgeemoError: a run has no network for any of the heads, or one with other labels.
-    """
-    teachers = [_Teacher.of(run, train) for run in runs]
+def taught(train: Examples, teachers: Sequence[Teacher]) -> Examples:
+    """The same faces with the teachers' mean answer in their targets, head by head."""
     answers: dict[str, list[Float]] = {}
     for teacher in teachers:
         for head, answer in teacher.ask(train.pictures).items():
@@ -47,14 +41,19 @@ def taught(train: Examples, runs: Sequence[Path]) -> Examples:
 
 
 @dataclass(frozen=True)
-class _Teacher:
+class Teacher:
     """A finished run's network, with logits by head, and how it sees a face."""
 
     network: keras.Model
     sidecar: Sidecar
 
     @classmethod
-    def of(cls, run: Path, train: Examples) -> _Teacher:
+    def of(cls, run: Path, train: Examples) -> Teacher:
+        """The teacher that a run left, for these faces.
+
+        Raises:
+            EdgeemoError: the run has no sound network for any of the heads, or one with other labels.
+        """
         path = run / "network.keras"
         if not path.exists():
             raise InputError(f"{run}: no {path.name}: is the run finished?")
@@ -65,7 +64,7 @@ class _Teacher:
                 f"{path}: a teacher of {len(theirs[0])} labels ({', '.join(theirs[0])}) and {theirs[1]} channels "
                 f"for a run of {len(ours[0])} ({', '.join(ours[0])}) and {ours[1]}"
             )
-        network = keras.models.load_model(path, compile=False)
+        network = finished_network(path)
         if not network.output.keys() & train.targets.keys():
             heads, wanted = " and ".join(network.output), " or ".join(train.targets)
             raise InputError(f"{path}: answers {heads}, not {wanted}")

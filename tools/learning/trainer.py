@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from learning.network import Size, one_head, plain
 from learning.patience import Watch
 from learning.recipes import Recipe
 from learning.start import begin_with
-from learning.teacher import taught
+from learning.teacher import Teacher, taught
 from learning.training import Average, Chance, Log, Rate, Schedule, predict
 from measuring import plots
 from measuring.metrics import best_temperature, calibration_error, figures, tempered
@@ -92,7 +92,12 @@ class Trainer:
             model,
             batches,
             log,
-            Checkpoint(order.out / FILE, average, _fingerprints(order, train, held)),
+            Checkpoint(
+                order.out / FILE,
+                average,
+                _fingerprints(order, train, held),
+                _options(order, recipe),
+            ),
             watch,
         )
 
@@ -106,19 +111,31 @@ class Trainer:
             done = self.checkpoint.restore(self.model)
             self.log.restore(done)
             say(f"going on after epoch {done}")
+            for change in self.checkpoint.changes:
+                say(change)
         elif self.order.start is not None:
             carried = begin_with(self.order.start, self.model, self.recipe.labels or ())
             say(f"starting from {self.order.start}: {carried}")
 
-    def fit(self) -> None:
+    def teachers(self) -> list[Teacher]:
+        """Whom to ask about what is left of the run: nobody where nothing is.
+
+        Raises:
+            EdgeemoError: a teacher can't be used.
+        """
+        if self._is_over():
+            return []
+        return [Teacher.of(run, self.train) for run in self.order.teacher]
+
+    def fit(self, teachers: Sequence[Teacher]) -> None:
         """Train what is left of the run.
 
         Raises:
-            EdgeemoError: a teacher can't be used, or the run diverges.
+            DivergedError: the weights have grown beyond all bounds.
         """
         if self._is_over():
             return
-        self.batches.targets = taught(self.train, self.order.teacher).targets
+        self.batches.targets = taught(self.train, teachers).targets
         watching = [self.watch] if self.watch else []
         callbacks = [
             Schedule(self.batches, self._rate()),
@@ -229,6 +246,18 @@ def _fingerprints(order: Order, train: Examples, held: Examples) -> dict[str, st
     return {
         "faces": sha256(str(order.seed).encode() + train.pictures.tobytes()),
         "held": sha256(held.pictures.tobytes()),
+    }
+
+
+def _options(order: Order, recipe: Recipe) -> dict[str, str]:
+    """What a run may go on without, but would not end the same: as a user gives it, by the option's name."""
+    teachers = [str(run.resolve()) for run in order.teacher]
+    return {
+        "batch": str(recipe.batch),
+        "rate": f"{order.rate:g}",
+        "epochs": str(recipe.epochs),
+        "teacher": ", ".join(teachers) or "none",
+        "start": str(order.start.resolve()) if order.start else "none",
     }
 
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeemo.errors import EdgeemoError
+from edgeemo.errors import EdgeemoError, InputError
 from learning.batches import Batches, Float
 from measuring.metrics import nll
 
@@ -152,9 +152,23 @@ class Log(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
         return [float(row["held_loss"]) for row in self.rows]
 
     def restore(self, epochs: int) -> None:
-        """Read what the first `epochs` epochs wrote; a later row is of an epoch that was cut off."""
-        with self.path.open(newline="") as file:
-            self.rows = list(csv.DictReader(file))[:epochs]
+        """Read what the first `epochs` epochs wrote; one row more is of an epoch that was cut off.
+
+        Raises:
+            InputError: the log is missing, damaged, or of more or fewer epochs.
+        """
+        try:
+            with self.path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            self.rows = rows[:epochs]
+            is_whole = len(self.losses) == epochs  # also a row that was cut off has no loss
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+            raise self._foreign() from error
+        if not is_whole or len(rows) > epochs + 1:
+            raise self._foreign()
+
+    def _foreign(self) -> InputError:
+        return InputError(f"{self.path} is not of this checkpoint: delete both to begin anew")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Start the clock."""
