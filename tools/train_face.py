@@ -57,6 +57,7 @@ LEAST = 48
 """Pixels of a picture's shorter side that something can be cut from."""
 FORGIVEN = 3
 """Stages fewer than the detector's: what it lets pass is rare, this is more of the same kind."""
+BATCH = 256
 TURNS = 60
 """How often the cascade goes over each place, at another angle and size each time."""
 WIDTHS = ((8, 1), (16, 2), (24, 1), (32, 2), (48, 1))
@@ -175,15 +176,14 @@ def train(model: Any, pictures: Picture, is_face: NDArray[np.bool_], epochs: int
     """Fit the model to samples (n, SIDE, SIDE)."""
     import keras
 
-    batch = 256
-    steps = epochs * (len(pictures) // batch)
+    steps = epochs * (len(pictures) // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
     model.compile(
         keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
     )
     told = description()
     inputs = np.stack([normalize(as_planes(picture), told) for picture in pictures])
-    model.fit(inputs, labels_of(is_face), batch_size=batch, epochs=epochs, verbose=2)
+    model.fit(inputs, labels_of(is_face), batch_size=BATCH, epochs=epochs, verbose=2)
 
 
 def labels_of(is_face: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -202,7 +202,7 @@ def sized(faces: Faces) -> list[Picture]:
 )
 @click.option("--places", "folder", required=True, type=PATH, help="Folder of clips and pictures.")
 @click.option("--out", required=True, type=PATH, help="Folder for what the run makes.")
-@click.option("--samples", "count", type=click.IntRange(1), default=200_000, show_default=True)
+@click.option("--samples", "count", type=click.IntRange(BATCH), default=200_000, show_default=True)
 @click.option("--epochs", type=click.IntRange(1), default=6, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
 def main(data: Path, folder: Path, out: Path, count: int, epochs: int, seed: int) -> None:  # noqa: D103 - click takes the help from the module
