@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from converting.files import refuse_existing, write_together
-from converting.order import Order
 from converting.value_range import (
     NAMED,
     Candidate,
@@ -75,12 +74,6 @@ def test_write_together_removes_drafts_that_a_kill_left(tmp_path: Path, killed: 
         (tmp_path / name).write_bytes(b"half")
     write_together({tmp_path / "x": b"1", tmp_path / "y[1]": b"2"})
     assert {path.name for path in tmp_path.iterdir()} == {*kept, "x", "y[1]"}
-
-
-def test_order_has_the_sidecar_last() -> None:
-    """Until it takes its place, the digest in the old one refuses the new model."""
-    order = Order(Path("m.keras"), Path("out/new"), ("happy", "sad"), Path("faces"))
-    assert [path.name for path in order.files] == ["new.tflite", "new.report.html", "new.json"]
 
 
 def test_refuse_existing_names_what_is_there(tmp_path: Path) -> None:
