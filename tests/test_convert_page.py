@@ -1,4 +1,4 @@
-"""The page about a conversion, and the quiet in which it is made."""
+"""The page about a conversion, the order of its files, and the quiet in which it is made."""
 
 from __future__ import annotations
 
