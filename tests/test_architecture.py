@@ -15,7 +15,7 @@ FLOORS = (
     # 0: values and errors
     {"types", "errors"},
     # 1: settings, and what daemon and tools share
-    {"address", "backoff", "filename", "quant"},
+    {"address", "backoff", "filename", "quant", "streams"},
     {"config", "sidecar"},
     {"configtext", "preprocess"},
     {"configfile"},

@@ -361,6 +361,22 @@ def test_evaluate_loses_no_figure_to_a_full_disk(
     assert "accuracy **100.00%**" in done.stdout
 
 
+def test_evaluate_that_can_not_say_its_figures_ends_in_one_line(tmp_path: Path) -> None:
+    """Standard output on a full disk: no traceback, and nothing more when Python ends."""
+    command = [sys.executable, str(ROOT / "tools/evaluate.py"), str(ROOT / "models/emotion.tflite")]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*command, "--data", str(toyfaces.folders(tmp_path, 1))],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    assert done.returncode == WriteError.exit_code
+    assert (
+        done.stderr.splitlines()[-1]
+        == "error: standard output can't be written: No space left on device"
+    )
+
+
 def test_evaluate_records_both_accuracies(network: Path, faces: Path, tmp_path: Path) -> None:
     """The second model's sidecar gets the figures of both; a second measurement replaces the first."""
     second = tmp_path / "second.keras"

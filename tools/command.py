@@ -10,21 +10,36 @@ from typing import Any
 import click
 
 from edgeemo.errors import EdgeemoError
+from edgeemo.streams import give_up_output, is_output_stuck, prepare_streams
+from networks.refusal import WriteError
 
 PATH = click.Path(path_type=Path)
 """The type of an argument or option that names a file or folder."""
 
 
 class Command(click.Command):
-    """Ends an EdgeemoError in one line and with its own exit code."""
+    """Ends an EdgeemoError in one line and with its own exit code, and so standard output that can't be written."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> None:
         """Call the function."""
+        prepare_streams()
+        failure: EdgeemoError | None = None
         try:
-            return super().invoke(ctx)
+            super().invoke(ctx)
+            click.echo(nl=False)  # whatever is still to be written
+        except BrokenPipeError:
+            raise  # click ends the program: who reads it has gone
         except EdgeemoError as error:
-            click.secho(f"error: {error}", err=True, fg="red")
-            ctx.exit(error.exit_code)
+            failure = error
+        except OSError as error:
+            if not is_output_stuck():
+                raise
+            failure = WriteError(f"standard output can't be written: {error.strerror}")
+        if is_output_stuck():
+            give_up_output()
+        if failure is not None:
+            click.secho(f"error: {failure}", err=True, fg="red")
+            ctx.exit(failure.exit_code)
 
 
 def finite(_context: click.Context, _parameter: click.Parameter, value: float) -> float:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import codecs
 import importlib
-import json
 import logging
-import os
 import sys
-from io import TextIOWrapper
-from pathlib import Path
 from typing import Any
 
 import click
 
 from edgeemo import __version__
 from edgeemo.errors import EdgeemoError
+from edgeemo.streams import give_up_output, is_output_stuck, prepare_streams
 from edgeemo.systemd import log_formatter
 
 INTERRUPTED = 128 + 2
 """Exit code of a program ended by SIGINT, by the shell's convention."""
-
-ANY_TEXT = "edgeemo.anytext"
-"""What Python knows `_written` by."""
 
 COMMANDS = {
     "run": "Watch the camera and publish events: the daemon.",
@@ -76,7 +69,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; ends the process with the error's own exit code."""
-    _prepare_streams()
+    prepare_streams()
     _log_to_standard_error()
     try:
         code = cli(standalone_mode=False)
@@ -89,49 +82,13 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     except OSError as error:
-        if not _is_output_stuck():
+        if not is_output_stuck():
             raise
         click.echo(f"edgeemo: standard output can't be written: {error.strerror}", err=True)
         code = EdgeemoError.exit_code
-    if _is_output_stuck():  # at its end Python would try once more, and say that it failed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if is_output_stuck():
+        give_up_output()
     sys.exit(code)
-
-
-def _is_output_stuck() -> bool:
-    """Whether standard output holds what it can't write: the disk is full, or its reader has gone."""
-    try:
-        print(end="", flush=True)
-    except OSError:
-        return True
-    return False
-
-
-def _prepare_streams() -> None:
-    """Let whatever is said be written, in any encoding, also where standard error is closed."""
-    if sys.stderr is None:
-        # A file of its own, for the free number: a library's messages end here, not in what is opened next.
-        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open to the end
-    codecs.register_error(ANY_TEXT, _written)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors=ANY_TEXT)
-
-
-def _written(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What stands for a character that can't be encoded, and where to go on.
-
-    For part of a file's name that is not text its byte, as `ls` does; else an escape as of JSON, so
-    that a program still reads what was meant.
-    """
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    character = error.object[error.start]
-    try:
-        written: str | bytes = character.encode("ascii", "surrogateescape")
-    except UnicodeEncodeError:
-        written = json.dumps(character).strip('"')
-    return written, error.start + 1
 
 
 def _log_to_standard_error() -> None:
