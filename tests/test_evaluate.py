@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -321,6 +322,30 @@ def test_evaluate_reads_the_test_splits_of_a_csv(network: Path, tmp_path: Path) 
     assert figures(network, "--data", data)["n"] == 2
     assert figures(network, "--data", data, "--usage", "PrivateTest")["n"] == 1
     assert figures(network, "--data", data, "--usage", "Training")["n"] == 3
+
+
+def test_evaluate_looks_at_copies_of_what_was_learned_apart(
+    network: Path, faces: Path, tmp_path: Path
+) -> None:
+    """Of the 15 faces the sad ones were learned, under another name: 5 copies, all told, as are the others."""
+    shutil.copytree(faces / "sad", tmp_path / "learned/happy")
+    found = figures(network, "--data", faces, "--learned", tmp_path / "learned")
+    assert found["copies"] == {"n": 5, "accuracy": 1.0, "others_accuracy": 1.0}
+    printed = evaluate(network, "--data", faces, "--learned", faces).stdout
+    assert (
+        "- 15 faces are byte for byte among those it may have learned: 100.00% right of these\n"
+        in printed
+    )
+
+
+def test_evaluate_refuses_test_faces_for_what_was_learned(
+    network: Path, faces: Path, tmp_path: Path
+) -> None:
+    """A csv of another split than Training would leave no copy to be found."""
+    table = toyfaces.kaggle(tmp_path / "test.csv", [("happy", "PublicTest")])
+    done = evaluate(network, "--data", faces, "--learned", table)
+    assert done.exit_code == InputError.exit_code
+    assert "has other splits than Training" in done.stderr
 
 
 def test_evaluate_writes_a_report(network: Path, faces: Path, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ import click
 from command import PATH, command
 from converting.files import refuse_unwritable, write_together
 from converting.value_range import parse
+from edgeemo.errors import InputError
 from labelled.dataset import Faces, load
 from networks.description import labels_from
 from networks.refusal import WriteError, writing
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 @click.option("--data", required=True, type=PATH, help="Folder of folders, or Kaggle's csv.")
 @click.option("--ferplus", type=PATH, help="FER+ votes: adds figures by their majority.")
 @click.option("--usage", help="Split of the csv, such as PublicTest.")
+@click.option(
+    "--learned", type=PATH, help="What MODEL learned from (of a csv the Training rows): looks at copies of it apart.",
+)  # fmt: skip
 @click.option(
     "--labels", help="Of models without sidecar: one an output, by commas, or a file of lines."
 )
@@ -76,6 +80,7 @@ def run(
     data: Path,
     ferplus: Path | None = None,
     usage: str | None = None,
+    learned: Path | None = None,
     labels: str | None = None,
     value_range: str | None = None,
     channel_order: str | None = None,
@@ -103,7 +108,8 @@ def run(
     faces = _faces(data, ferplus, usage, color)
     for problem in faces.problems:
         click.echo(f"data: {problem}", err=True)
-    found = [evaluate(model, faces) for model in loaded]
+    known = _learned(learned, color) if learned else None
+    found = [evaluate(model, faces, known) for model in loaded]
     difference = compare(found[0], found[1], faces.keys) if len(found) == 2 else None
     ms = latency_ms(loaded, faces)
     page = scorecard.text(found, difference, ms)
@@ -169,6 +175,15 @@ def _faces(data: Path, ferplus: Path | None, usage: str | None, color: bool) -> 
     faces = load(data, ferplus=ferplus, usage=usage, color=color)
     others = sorted({u for u in faces.usage if u != "Training"})
     return faces if usage or not others else faces.of_usage(*others)
+
+
+def _learned(path: Path, color: bool) -> Faces:
+    faces = load(path, color=color).of_usage("Training")
+    if not len(faces):
+        raise InputError(
+            f"{path}: has other splits than Training: nothing that a model learned from"
+        )
+    return faces
 
 
 def _record(path: Path, data: str, found: list[Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,25 @@ from numpy.typing import NDArray
 from edgeemo.quant import Float
 from labelled import ferplus
 from labelled.dataset import Faces, canonical, truth_for
+from labelled.faces import copies
 from measuring.metrics import Figures, figures
 from measuring.predictor import Predictor
 from networks.refusal import LabelsError, PicturesError
 
 WARMUP, ROUNDS = 30, 300
 """Inferences before and during the measurement of latency."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """How a model does on the `n` faces that stand byte for byte among those that it may have learned, and on the others.
+
+    Shares of right answers by the data's own labels, None where there is no such face.
+    """
+
+    n: int
+    accuracy: float | None
+    others_accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,7 @@ class Evaluation:
     has such a label. `left_out` counts the faces by the label that the model lacks. `without_majority`
     counts the faces on which the votes agree on no emotion, and with them the `without_votes`, on which
     nobody voted; both are None where no votes were given. `answers` are probabilities (all faces, labels).
+    `copies` is None where nothing was said of what the model learned.
     """
 
     model: Predictor
@@ -38,6 +52,7 @@ class Evaluation:
     without_majority: int | None
     without_votes: int | None
     answers: Float
+    copies: Copies | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For --json; `ferplus_without_votes` are among `ferplus_without_majority`."""
@@ -50,6 +65,8 @@ class Evaluation:
             found |= _as_dict(self.voted, "ferplus_")
             found["ferplus_without_majority"] = self.without_majority
             found["ferplus_without_votes"] = self.without_votes
+        if self.copies is not None:
+            found["copies"] = asdict(self.copies)
         return found | {"left_out": dict(self.left_out)}
 
 
@@ -70,8 +87,10 @@ def _as_dict(found: Figures | None, prefix: str) -> dict[str, Any]:
     return {prefix + name: value for name, value in values.items()}
 
 
-def evaluate(model: Predictor, faces: Faces) -> Evaluation:
+def evaluate(model: Predictor, faces: Faces, learned: Faces | None = None) -> Evaluation:
     """Ask a model about every face and compare with the labels, and with the votes where there are any.
+
+    With what it `learned`, copies of that are looked at apart.
 
     Raises:
         PicturesError: the model has none of the data's labels.
@@ -90,7 +109,18 @@ def evaluate(model: Predictor, faces: Faces) -> Evaluation:
         raise PicturesError(
             f"{model.name} has none of the data's labels: {', '.join(labels)} against {', '.join(faces.names)}"
         )
-    return Evaluation(model, own, voted, left_out, undecided, unseen, answers)
+    copied = None if learned is None else _copies(answers, labels, faces, learned)
+    return Evaluation(model, own, voted, left_out, undecided, unseen, answers, copied)
+
+
+def _copies(answers: Float, labels: Sequence[str], faces: Faces, learned: Faces) -> Copies:
+    truth = truth_for(labels, faces.names, faces.labels)
+    known, copied, right = truth >= 0, copies(faces, learned), answers.argmax(1) == truth
+    shares = [
+        float(right[some].mean()) if some.any() else None
+        for some in (known & copied, known & ~copied)
+    ]
+    return Copies(int((known & copied).sum()), *shares)
 
 
 def _figures(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from measuring import plots
-from measuring.evaluation import Difference, Evaluation
+from measuring.evaluation import Copies, Difference, Evaluation
 from measuring.metrics import Figures
 
 SHOWN_PAIRS = 10
@@ -58,10 +58,23 @@ def _model(evaluation: Evaluation, ms: float) -> Iterator[str]:
         yield f"- {undecided} faces left out by votes: no majority for an emotion"
     if unseen:
         yield f"- {unseen} faces left out by votes: nobody voted on them"
+    if evaluation.copies is not None:
+        yield _copies(evaluation.copies)
     if evaluation.own is not None:
         yield from _figures("By the data's own labels", evaluation.own)
     if evaluation.voted is not None:
         yield from _figures("By FER+'s majority", evaluation.voted)
+
+
+def _copies(found: Copies) -> str:
+    shares = [
+        f"{share:.2%} right of {of}"
+        for share, of in ((found.accuracy, "these"), (found.others_accuracy, "the others"))
+        if share is not None
+    ]
+    return (
+        f"- {found.n} faces are byte for byte among those it may have learned: {', '.join(shares)}"
+    )
 
 
 def _figures(title: str, found: Figures) -> Iterator[str]:
