@@ -112,9 +112,9 @@ def _unused(mqtt: MqttConfig, refused: Collection[KeyPath]) -> Iterator[tuple[Ke
                 why = "is of no use without mqtt.user: give that too, or take the password out"
                 yield ("mqtt", name), why
     if not mqtt.tls.enabled and ("mqtt", "tls", "enabled") not in refused:
-        for name in ("ca_file", "cert_file", "key_file"):
-            if getattr(mqtt.tls, name) is not None:
-                why = "is given, but mqtt.tls.enabled is false: turn it on, or take the file out"
+        for name in ("ca_file", "cert_file", "key_file", "insecure_skip_verification"):
+            if getattr(mqtt.tls, name):
+                why = "is given, but mqtt.tls.enabled is false: turn it on, or take this out"
                 yield ("mqtt", "tls", name), why
 
 

@@ -375,16 +375,16 @@ def test_load_config_minds_no_credential_without_a_user(
     assert load_config(None, ["mqtt.host=h"], {}).mqtt.host == "h"
 
 
-def test_load_config_refuses_certificates_without_tls(tmp_path: Path) -> None:
-    """Who gives them means TLS: otherwise the log-in would go out for everyone to read."""
+def test_load_config_refuses_what_is_for_tls_without_tls(tmp_path: Path) -> None:
+    """Who gives it means TLS: otherwise the log-in would go out for everyone to read."""
     pem = tmp_path / "x.pem"
     pem.touch()
-    names = ("ca_file", "cert_file", "key_file")
-    given = ["mqtt.host=h", *(f"mqtt.tls.{name}={pem}" for name in names)]
+    values = {"ca_file": pem, "cert_file": pem, "key_file": pem, "insecure_skip_verification": True}
+    given = ["mqtt.host=h", *(f"mqtt.tls.{name}={value}" for name, value in values.items())]
     assert problems(None, *given) == tuple(
         f"mqtt.tls.{name} (--set mqtt.tls.{name}): "
-        "is given, but mqtt.tls.enabled is false: turn it on, or take the file out"
-        for name in names
+        "is given, but mqtt.tls.enabled is false: turn it on, or take this out"
+        for name in values
     )
 
 
