@@ -6,8 +6,10 @@ from edgeemo.config import CameraConfig, MqttConfig
 from edgeemo.errors import ConfigError
 from edgeemo.systemd import credential
 
+Section = CameraConfig | MqttConfig
 
-def read_password(section: CameraConfig | MqttConfig, name: str) -> str | None:
+
+def read_password(section: Section, name: str) -> str | None:
     """The password of a section: its own, else that of its file, else the credential <name>_password.
 
     A file's first line is the password; it is read anew each time. `name` is the section's key.
@@ -30,3 +32,14 @@ def read_password(section: CameraConfig | MqttConfig, name: str) -> str | None:
     if not first_line:
         raise ConfigError(str(path), [f"{name}.password_file: its first line holds no password"])
     return first_line
+
+
+def password_origin(section: Section, name: str) -> str:
+    """Where `read_password` looks for the password of a section, for people: nothing of it is shown."""
+    if section.password is not None:
+        return f"password of {name}.password"
+    if section.password_file is not None:
+        return f"password of {section.password_file}, read at every attempt"
+    if credential(f"{name}_password") is not None:
+        return f"password of the credential {name}_password, which a service gets when it starts"
+    return f"no password ({name}.password_file)"

@@ -102,6 +102,8 @@ def test_explain_says_what_failed_and_how_to_mend_it(error: Exception, says: str
         ("Not authorized", "does not let us in", True),
         ("Server busy", "Server busy", False),
         ("Quota exceeded", "Quota exceeded", True),
+        ("Retain not supported", "retain_available", True),
+        ("QoS not supported", "max_qos", True),
     ],
 )
 def test_explain_answer_tells_refusals_from_passing_trouble(
@@ -111,6 +113,17 @@ def test_explain_answer_tells_refusals_from_passing_trouble(
     trouble = broker.explain_answer(ReasonCode(PacketTypes.CONNACK, name), a_config(tmp_path))
     assert says in trouble.text
     assert trouble.is_refusal is is_refusal
+
+
+@pytest.mark.parametrize("name", ["Bad user name or password", "Not authorized"])
+def test_explain_answer_names_the_file_that_holds_a_refused_password(
+    tmp_path: Path, name: str
+) -> None:
+    """Who has changed it at the broker knows then where to change it here."""
+    file = tmp_path / "secret"
+    config = a_config(tmp_path, mqtt={"user": "porch", "password_file": str(file)})
+    trouble = broker.explain_answer(ReasonCode(PacketTypes.CONNACK, name), config)
+    assert f"user porch, password of {file}" in trouble.text
 
 
 def test_explain_loss_notices_another_client_with_our_id() -> None:

@@ -105,6 +105,18 @@ def test_probe_stops_at_the_first_step_that_fails(tmp_path: Path) -> None:
     assert all(steps[-1].mend for steps in (nameless, closed))
 
 
+@pytest.mark.parametrize(
+    "setting",
+    ["retain_available false", "max_qos 0", "max_packet_size 2000", "message_size_limit 2000"],
+)
+def test_probe_says_what_the_broker_does_not_give(tmp_path: Path, setting: str) -> None:
+    """What would keep a daemon out, or cost it messages, with the setting of the broker that does."""
+    with Mosquitto(tmp_path, (*ANYBODY, setting)) as mosquitto:
+        last = list(probe(a_config(tmp_path, mosquitto.port)))[-1]
+    assert (last.name, last.is_good) == ("publish", False)
+    assert setting.partition(" ")[0] in last.mend
+
+
 def test_probe_tells_a_wrong_password_from_a_forbidden_topic(tmp_path: Path) -> None:
     """The log-in and the right to write are steps of their own."""
     (tmp_path / "users").touch()

@@ -8,7 +8,7 @@ import pytest
 
 from edgeemo.config import CameraConfig, MqttConfig
 from edgeemo.errors import ConfigError
-from edgeemo.secret import read_password
+from edgeemo.secret import password_origin, read_password
 
 Section = type[CameraConfig] | type[MqttConfig]
 SECTIONS: list[tuple[Section, str]] = [(CameraConfig, "camera"), (MqttConfig, "mqtt")]
@@ -27,6 +27,25 @@ def test_read_password_looks_in_every_place(
     assert read_password(section(password_file=tmp_path / "file"), name) == " two words "
     given = section.model_validate({"password": "given"})
     assert read_password(given, name) == "given"
+
+
+@pytest.mark.parametrize(("section", "name"), SECTIONS)
+def test_password_origin_names_the_place_that_is_read(
+    section: Section, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same places in the same order, and nothing of what they hold."""
+    found = [password_origin(section(), name)]
+    (tmp_path / f"{name}_password").write_text("hunter2\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    found.append(password_origin(section(), name))
+    found.append(password_origin(section(password_file=tmp_path / "file"), name))
+    found.append(password_origin(section.model_validate({"password": "hunter2"}), name))
+    assert found == [
+        f"no password ({name}.password_file)",
+        f"password of the credential {name}_password, which a service gets when it starts",
+        f"password of {tmp_path / 'file'}, read at every attempt",
+        f"password of {name}.password",
+    ]
 
 
 @pytest.mark.parametrize(("section", "name"), SECTIONS)

@@ -21,8 +21,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edgeemo.clock import is_synced
 from edgeemo.config import Config, MqttConfig, TlsConfig
+from edgeemo.delivery.messages import ENOUGH_BYTES, RAISE_LIMIT, TOO_LARGE
 from edgeemo.errors import ConfigError
-from edgeemo.secret import read_password
+from edgeemo.secret import password_origin, read_password
 
 MACHINE_ID = Path("/etc/machine-id")
 LARGEST_COMMAND_BYTES = 64 * 1024
@@ -34,11 +35,16 @@ UNKNOWN_ISSUER = (2, 20, 21)
 WRONG_NAME = (62, 64)
 """OpenSSL's X509_V_ERR_* codes (openssl-verification-options(1ssl))."""
 
+KEEPS_NOTHING = "the broker keeps no messages, as states and entities have to be; allow it to (mosquitto: retain_available)"
+ACKNOWLEDGES_NOTHING = (
+    "the broker acknowledges no messages, as events have to be; allow it QoS 1 (mosquitto: max_qos)"
+)
+
 PACKET_TOO_LARGE = 0x95
 with suppress(AttributeError):  # in paho 2.1 each code has a table of its own
     # mosquitto refuses what is longer than its message_size_limit by a code that MQTT has for other
     # packets; paho would end the connection over it, and the message would be sent again on the next.
-    ReasonCode.names[PACKET_TOO_LARGE]["Packet too large"].append(PacketTypes.PUBACK)
+    ReasonCode.names[PACKET_TOO_LARGE][TOO_LARGE].append(PacketTypes.PUBACK)
 
 
 class Trouble(NamedTuple):
@@ -214,22 +220,49 @@ def _explain_tls(reason: str, mqtt: MqttConfig) -> str:
 def explain_answer(code: ReasonCode, config: Config) -> Trouble:
     """Put into words why the broker did not let us in, by the reason code of its CONNACK."""
     mqtt = config.mqtt
-    user = f"user {mqtt.user}" if mqtt.user is not None else "no user (mqtt.user)"
+    user = "no user (mqtt.user)"
+    if mqtt.user is not None:
+        user = f"user {mqtt.user}, {password_origin(mqtt, 'mqtt')}"
     name = code.getName()
     texts = {
         "Bad user name or password": f"wrong user or password ({user})",
         "Not authorized": f"the broker does not let us in ({user}); check mqtt.user and the password",
         "Client identifier not valid": "the broker does not accept our client id; see mqtt.client_id",
         "Banned": "the broker has banned us",
+        "Retain not supported": KEEPS_NOTHING,
+        "QoS not supported": ACKNOWLEDGES_NOTHING,
     }
     text = texts.get(name, f"the broker refused the connection: {name}")
     is_passing = name in ("Server unavailable", "Server busy", "Server shutting down")
     return Trouble(f"{mqtt.host}:{mqtt.port}: {text}", is_refusal=not is_passing)
 
 
+def shortage(properties: Properties | None) -> str | None:
+    """Put into words what a broker that let us in says it does not give, though the daemon needs it.
+
+    Only MQTT 5 tells; what a broker is silent about it gives.
+    """
+    if not getattr(properties, "RetainAvailable", True):
+        return KEEPS_NOTHING
+    if not getattr(properties, "MaximumQoS", True):
+        return ACKNOWLEDGES_NOTHING
+    allowed = getattr(properties, "MaximumPacketSize", ENOUGH_BYTES)
+    if allowed < ENOUGH_BYTES:
+        return f"the broker takes no packet of more than {allowed} bytes; {RAISE_LIMIT}"
+    return None
+
+
 def explain_silence(mqtt: MqttConfig) -> Trouble:
     """Put into words that a port took the connection and ended it, or said nothing."""
     return Trouble(f"{mqtt.host}:{mqtt.port}: {_no_answer(mqtt)}")
+
+
+def explain_unanswered(mqtt: MqttConfig, seconds: float) -> Trouble:
+    """Put into words that the broker is there, and has not acknowledged a message for so long."""
+    return Trouble(
+        f"{mqtt.host}:{mqtt.port}: the broker has not acknowledged a message within {seconds:g} s, it is sent again; "
+        "is the broker overloaded, does it limit the rate?"
+    )
 
 
 def explain_oversize(mqtt: MqttConfig, size: int) -> Trouble:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from edgeemo.config import Config
 from edgeemo.delivery import broker
-from edgeemo.delivery.messages import Topics
+from edgeemo.delivery.messages import ENOUGH_BYTES, Topics, packet_bytes
 from edgeemo.delivery.visit import Visit
 from edgeemo.errors import BrokerError
+from edgeemo.types import Message
 
 TIMEOUT_S = 5.0
 PROBE = "doctor"
@@ -87,12 +88,18 @@ def _login(config: Config) -> Iterator[Step]:
     if text is not None:
         return
     topics = Topics(config.mqtt.prefix, config.device, config.camera.name)
-    if (text := visit.publish(f"{topics.base}/{PROBE}", "hello")) is None:
+    if (text := visit.shortage or _publish(visit, f"{topics.base}/{PROBE}")) is None:
         yield Step("publish", True, f"may write below {topics.base}/")
         yield _subscription(visit, topics)
     else:
         yield _failed("publish", text)
     visit.leave()
+
+
+def _publish(visit: Visit, topic: str) -> str | None:
+    """Publish a message as long as any of the daemon's; returns what went wrong."""
+    around = packet_bytes(Message(topic, ""))
+    return visit.publish(topic, "-" * (ENOUGH_BYTES - around))
 
 
 def _subscription(visit: Visit, topics: Topics) -> Step:

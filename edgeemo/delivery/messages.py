@@ -19,6 +19,14 @@ AT_LEAST_ONCE = 1
 LARGEST_PACKET_BYTES = 5 + 268_435_455
 """MQTT's own bound: the first byte, four for the length, and the most that those can say."""
 
+ENOUGH_BYTES = 8000
+"""The discovery message is the longest, and shorter than that."""
+
+TOO_LARGE = "Packet too large"
+"""What MQTT 5 calls it when a broker does not take a packet for its length."""
+
+RAISE_LIMIT = f"raise its limit to {ENOUGH_BYTES // 1000} kB or more (mosquitto: max_packet_size, message_size_limit)"
+
 _AROUND_BYTES = 5 + 2 + 2 + 1
 """Around topic and payload of a publish: that, the topic's length, an identifier, no properties."""
 

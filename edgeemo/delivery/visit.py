@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edgeemo.config import Config
 from edgeemo.delivery import broker
+from edgeemo.delivery.messages import RAISE_LIMIT, TOO_LARGE
 from edgeemo.errors import BrokerError
 
 TIMEOUT_S = 5.0
@@ -34,6 +36,7 @@ class Visit:
 
     def __init__(self, config: Config) -> None:
         self.welcome = ""
+        self.shortage: str | None = None
         self._config = config
         self._inbox: list[Heard] = []
         self._retained_at = 0.0
@@ -85,7 +88,9 @@ class Visit:
         if self._receipt is None:
             return f"the broker does not acknowledge {topic}"
         if self._receipt.is_failure:
-            return f"the broker refuses {topic} ({self._receipt.getName()}); allow it in its access rules"
+            reason = self._receipt.getName()
+            mend = RAISE_LIMIT if reason == TOO_LARGE else "allow it in its access rules"
+            return f"the broker refuses {topic} ({reason}); {mend}"
         return None
 
     def listen(self, *filters: str) -> Iterator[Heard]:
@@ -142,8 +147,11 @@ class Visit:
             if self._client.loop(TICK_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
 
-    def _on_connect(self, _c: object, _u: object, _f: object, code: ReasonCode, _p: object) -> None:
+    def _on_connect(
+        self, _c: object, _u: object, _f: object, code: ReasonCode, properties: Properties | None
+    ) -> None:
         self._answer = code
+        self.shortage = broker.shortage(properties)
 
     def _on_publish(self, _c: object, _u: object, _m: int, code: ReasonCode, _p: object) -> None:
         self._receipt = code
