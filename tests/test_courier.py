@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edgeemo.config import OutboxConfig
+from edgeemo.delivery.complaint import REMINDER_S
 from edgeemo.delivery.courier import (
     COMMIT_S,
     DISK_RETRY_S,
     PATIENCE_S,
     READ_AHEAD,
     REFUSAL_PAUSE_S,
+    UNANSWERED_S,
     Courier,
 )
 from edgeemo.delivery.messages import retained
@@ -164,6 +166,19 @@ def test_courier_stores_what_a_slow_broker_has_not_acknowledged(desk: Desk) -> N
     assert (while_waiting, desk.stored(), link.payloads()) == (["1", "2"], [], ["1", "2"])
 
 
+def test_courier_notices_what_the_broker_forgets(tmp_path: Path) -> None:
+    """One lost acknowledgement is enough, though those of others come; on a new connection it is forgotten."""
+    desk = Desk(tmp_path, (retained("state", "nobody"),))
+    desk.up()
+    desk.take()
+    desk.step()
+    desk.acknowledge(2)
+    noticed = [desk.courier.is_unanswered(desk.now + late) for late in (0.0, UNANSWERED_S)]
+    desk.courier.down()
+    noticed.append(desk.courier.is_unanswered(desk.now + UNANSWERED_S))
+    assert noticed == [False, True, False]
+
+
 def test_courier_sends_again_what_was_under_way_when_the_connection_broke(desk: Desk) -> None:
     """In the old order, before what came later, under the same ids."""
     desk.up()
@@ -203,6 +218,20 @@ def test_courier_keeps_events_that_the_broker_refuses(
     assert [r.levelname for r in caplog.records] == ["ERROR"]
     assert link.payloads() == ["1", "2", "3"] * 2
     assert desk.stored() == ["1", "2", "3"]
+
+
+def test_courier_says_a_refusal_once_an_hour_over_many_connections(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker whose rules forbid a topic, and a network that comes and goes, fill no log."""
+    desk.courier._standing.set(retained("state", "nobody"))
+    for seconds in (0.0, 60.0, REMINDER_S):
+        desk.up()
+        desk.step(seconds)
+        desk.acknowledge(1, refusal="Not authorized")
+        desk.courier.down()
+    said = "the broker refuses state: Not authorized; check its access rules"
+    assert caplog.messages == [said, said]
 
 
 def test_courier_goes_on_where_an_earlier_process_stopped(tmp_path: Path) -> None:
@@ -245,7 +274,7 @@ def test_courier_goes_on_in_memory_when_the_disk_fails(
     assert desk.courier.dropped == 15
     assert [r.message.partition(":")[0] for r in caplog.records] == [
         "events that wait stay in memory, the disk takes none",
-        "the outbox is full",
+        "the outbox is at a bound",
     ]
 
 

@@ -6,6 +6,7 @@ import logging
 import socket
 import socketserver
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from edgeemo.delivery.broker import Trouble
 from edgeemo.delivery.connection import Connector
+from edgeemo.delivery.courier import UNANSWERED_S
 from edgeemo.delivery.link import WINDOW, Link
 from edgeemo.delivery.messages import LARGEST_PACKET_BYTES, retained
 from examples import a_config
@@ -246,6 +248,23 @@ def test_publisher_takes_leave_only_if_it_could_say_offline(
             wait_until(lambda: broker.kinds.count(PUBLISH) >= ANNOUNCED, what="the announcement")
         assert broker.is_over.wait(10.0)
     assert (broker.kinds[-1] == DISCONNECT) is is_answering
+
+
+def test_publisher_connects_anew_when_the_broker_forgets_a_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It took everything and acknowledged nothing: said, and all is sent again; no will, since we take leave."""
+    caplog.set_level(logging.WARNING)
+    with LameBroker(is_answering=False) as broker:
+        config = a_config(tmp_path, broker.server_address[1], mqtt={"protocol": "3.1.1"})
+        with publishing(config) as publisher:
+            wait_until(lambda: broker.kinds.count(PUBLISH) >= ANNOUNCED, what="the announcement")
+            late = time.monotonic() + UNANSWERED_S
+            publisher._facts.put(lambda: publisher._insist_on_answers(late))
+            wait_until(lambda: broker.kinds.count(PUBLISH) >= 2 * ANNOUNCED, what="all of it again")
+            kinds = [kind for kind in broker.kinds if kind in (CONNECT, DISCONNECT)]
+    assert kinds == [CONNECT, DISCONNECT, CONNECT]
+    assert [m for m in caplog.messages if "has not acknowledged a message" in m]
 
 
 def test_publisher_steps_back_to_the_version_that_a_broker_knows(tmp_path: Path) -> None:

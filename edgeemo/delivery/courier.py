@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edgeemo.config import OutboxConfig
-from edgeemo.delivery.messages import AT_LEAST_ONCE, LARGEST_PACKET_BYTES, packet_bytes
+from edgeemo.delivery.complaint import REMINDER_S
+from edgeemo.delivery.messages import (
+    AT_LEAST_ONCE,
+    LARGEST_PACKET_BYTES,
+    RAISE_LIMIT,
+    TOO_LARGE,
+    packet_bytes,
+)
 from edgeemo.delivery.outbox import Outbox, StorageError, Stored
 from edgeemo.delivery.standing import Standing
 from edgeemo.types import Message
@@ -33,11 +40,8 @@ DISK_RETRY_S = 10.0
 REFUSAL_PAUSE_S = 120.0
 """After the broker refused an event: when it is tried again."""
 
-TOO_LARGE = "Packet too large"
-"""The refusal of MQTT 5 that no event outlives: it would be refused again, and all others wait for it."""
-
-RAISE_LIMIT = "raise its limit to 8 kB or more (mosquitto: max_packet_size, message_size_limit)"
-"""The discovery message is the longest, and shorter than that."""
+UNANSWERED_S = 300.0
+"""What the broker has not acknowledged after this long it has lost, or it takes nothing for now."""
 
 EXPIRE_S = 60.0
 """How often the age of what waits is looked at."""
@@ -94,12 +98,13 @@ class Courier:
         self._window = 0
         self._largest_bytes = LARGEST_PACKET_BYTES
         self._under_way: dict[int, Parcel | str] = {}
+        self._handed_over_at: dict[int, float] = {}
         self._memory: deque[Parcel] = deque()
         self._ahead: deque[Parcel] = deque()
         self._cursor = 0
         self._unaccepted: deque[Parcel] = deque()
         self._delivered_rows: list[int] = []
-        self._refused: set[str] = set()
+        self._complained_at: dict[tuple[str, str], float] = {}
         self._dropped = self._oversized = 0
         self._write_at = self._remove_at = self._refused_until = 0.0
         self._expire_at = 0.0
@@ -128,6 +133,11 @@ class Courier:
         """Whether the broker has everything."""
         return self._standing.is_said and not self._under_way and not self.queued
 
+    def is_unanswered(self, now: float) -> bool:
+        """Whether something is under way for too long, the connection being there all the same."""
+        oldest_at = next(iter(self._handed_over_at.values()), now)
+        return now - oldest_at >= UNANSWERED_S
+
     def open(self) -> None:
         """Look what an earlier run has left."""
         try:
@@ -147,7 +157,6 @@ class Courier:
         """There is a connection that takes `window` unacknowledged messages at a time, none larger."""
         self._link, self._window, self._largest_bytes = link, window, largest_bytes
         self._refused_until = 0.0
-        self._refused.clear()
         self._cursor = 0
         self._ahead.clear()
         self._standing.announce()
@@ -159,10 +168,12 @@ class Courier:
         parcels = [p for p in self._under_way.values() if isinstance(p, Parcel) and p.row is None]
         self._memory.extendleft(reversed(parcels))
         self._under_way.clear()
+        self._handed_over_at.clear()
         self._ahead.clear()
 
     def acknowledged(self, mid: int, refusal: str | None, now: float) -> None:
         """The broker has taken a message, or refused it with a reason."""
+        self._handed_over_at.pop(mid, None)
         if (parcel := self._under_way.pop(mid, None)) is not None:
             self._settle(parcel, refusal, now)
 
@@ -170,7 +181,7 @@ class Courier:
         if isinstance(parcel, str):
             self._standing.settle(parcel)
             if refusal:
-                self._complain(parcel, refusal)
+                self._complain(parcel, refusal, now)
         elif refusal:
             self._refuse(parcel, refusal, now)
         else:
@@ -214,6 +225,7 @@ class Courier:
         mid = link.publish(message)
         if message.qos:
             self._under_way[mid] = parcel
+            self._handed_over_at[mid] = now
 
     def _next(self, now: float) -> Parcel | None:
         """The oldest event that is not under way; those on disk are the older ones, but look."""
@@ -318,8 +330,8 @@ class Courier:
                 self._on_accepted(first.payload)
 
     def _refuse(self, parcel: Parcel, reason: str, now: float) -> None:
-        self._complain(parcel.topic, reason)
-        if reason == TOO_LARGE:
+        self._complain(parcel.topic, reason, now)
+        if reason == TOO_LARGE:  # it would be refused again, and all others wait for it
             self._give_up(parcel)
             return
         self._refused_until = now + REFUSAL_PAUSE_S
@@ -335,10 +347,11 @@ class Courier:
         if parcel.row is not None:
             self._delivered_rows.append(parcel.row)
 
-    def _complain(self, topic: str, reason: str) -> None:
-        """Once a connection and topic: a state may be refused every second."""
-        if topic not in self._refused:
-            self._refused.add(topic)
+    def _complain(self, topic: str, reason: str, now: float) -> None:
+        """Once an hour: a state may be refused every second, and everything anew on each connection."""
+        said_at = self._complained_at.get((topic, reason), -FOREVER)
+        if now - said_at >= REMINDER_S:
+            self._complained_at[topic, reason] = now
             mend = RAISE_LIMIT if reason == TOO_LARGE else "check its access rules"
             logger.error("the broker refuses %s: %s; %s", topic, reason, mend)
 
@@ -357,7 +370,7 @@ class Courier:
         has_dropped = self.dropped > self._oversized
         if has_dropped and not self._is_dropping:
             logger.warning(
-                "the outbox is full: the oldest events are dropped, and counted in telemetry "
+                "the outbox is at a bound: the oldest events are dropped, and counted in telemetry "
                 "(at most %d events, %g MB, %g days)",
                 *(self._config.max_events, self._config.max_mb, self._config.max_age_s / 86_400),
             )

@@ -104,8 +104,12 @@ class Link:
         self._wanted = filters
         self._client.subscribe([(f, 1) for f in filters])
 
-    def close(self) -> None:
-        """Take leave of the broker, from any thread; what was handed over before goes out first."""
+    def close(self, trouble: Trouble | None = None) -> None:
+        """Take leave of the broker, from any thread; what was handed over before goes out first.
+
+        Where it is over a trouble, `serve` returns that.
+        """
+        self._trouble = trouble or self._trouble
         self._client.disconnect()
 
     def cut(self) -> None:

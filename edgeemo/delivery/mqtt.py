@@ -14,11 +14,12 @@ from typing import Any
 from edgeemo import __version__
 from edgeemo.clock import Clock, wall_time
 from edgeemo.config import Config, PublishConfig
+from edgeemo.delivery import broker
 from edgeemo.delivery.broker import Trouble
 from edgeemo.delivery.commands import Announce, Enable, Hello, Unusable, understand
 from edgeemo.delivery.complaint import Complaints
 from edgeemo.delivery.connection import Connector
-from edgeemo.delivery.courier import Courier
+from edgeemo.delivery.courier import UNANSWERED_S, Courier
 from edgeemo.delivery.homeassistant import birth_topic, discovery, discovery_topic
 from edgeemo.delivery.link import Link
 from edgeemo.delivery.messages import (
@@ -219,6 +220,7 @@ class Publisher:
             if (state := self._throttle.take(now)) is not None:
                 self._standing.set(retained(self._topics.state, encode(state.as_dict())))
             self._courier.step(now)
+            self._insist_on_answers(now)
             while self._waiting and self._courier.is_idle:
                 self._waiting.pop().set()
             if self._stop_at < float("inf") and (self._link is None or self._courier.is_idle):
@@ -254,6 +256,13 @@ class Publisher:
             entities = discovery(topics, labels, __version__, model)
             words.insert(0, retained(where, encode(entities)))
         return words
+
+    def _insist_on_answers(self, now: float) -> None:
+        """Hang up on a broker that has forgotten a message: on the next connection all is sent anew."""
+        if self._link and self._courier.is_unanswered(now):
+            link, self._link = self._link, None
+            self._courier.down()
+            link.close(broker.explain_unanswered(self._config.mqtt, UNANSWERED_S))
 
     def _stand(self, topic: str, payload: str) -> None:
         self._facts.put(lambda: self._set(retained(topic, payload)))
