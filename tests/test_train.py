@@ -25,7 +25,9 @@ from edgeemo.sidecar import Sidecar, sha256
 from labelled.dataset import FER2013, load
 from learning.checkpoint import opened, read
 from learning.lesson import learn
-from learning.trainer import Order
+from learning.material import examples
+from learning.recipes import RECIPES
+from learning.trainer import Order, Trainer
 from learning.training import DivergedError
 from networks.refusal import ExistsError, LabelsError, WriteError
 
@@ -312,6 +314,22 @@ def test_train_starts_from_a_finished_run(faces: Path, whole: Path, tmp_path: Pa
     assert any("trunk, emotion and fer2013 (angry, disgust" in line for line in said)
     assert weights(tmp_path)[0] == pytest.approx(weights(whole)[0], abs=1e-6)
     assert Sidecar.beside(tmp_path / "emotion.keras").provenance["start"] == "network.keras"
+
+
+def test_train_sees_other_changes_than_the_run_that_it_starts_from(
+    faces: Path, whole: Path, tmp_path: Path
+) -> None:
+    """The same pictures in the same order, changed in the same way, would be learned by heart."""
+    recipe = replace(RECIPES["edgeemo"], precision="float32")
+    train = examples(load(faces / "fer.csv", ferplus=faces / "votes.csv"), recipe)
+
+    def seen(start: Path | None) -> np.ndarray:
+        run = Trainer.prepare(order(faces, tmp_path, start=start), recipe, train, train)
+        return np.asarray(run.batches[0][0])
+
+    first, second, again = (seen(start) for start in (None, *[whole / "network.keras"] * 2))
+    assert not np.array_equal(first, second)
+    assert np.array_equal(second, again)
 
 
 def test_train_favours_a_head(faces: Path, tmp_path: Path) -> None:

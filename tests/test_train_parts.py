@@ -38,7 +38,7 @@ def batches(seed: int = 1, mixup: float = 0.0) -> Batches:
     labels = np.array([0, 1] * 4 + [1, -1])
     drill = Drill(
         batch=4,
-        seed=seed,
+        seeds=(seed,),
         augmentation_at=lambda _: Augmentation(flip=0.5, brightness=0.2),
         normalize=lambda pixels: pixels.astype(np.float32),
         size_at=lambda epoch: (4, 4) if epoch == GROWING else (8, 8),
@@ -53,7 +53,7 @@ def whole_epoch(source: Batches, epoch: int) -> np.ndarray:
     return np.concatenate([source[i][0] for i in range(len(source))])
 
 
-def test_batches_depend_on_seed_and_epoch_only() -> None:
+def test_batches_depend_on_seeds_and_epoch_only() -> None:
     """The same epoch gives the same batches in a new process; another epoch others."""
     first = whole_epoch(batches(), 3)
     assert first.shape == (8, 8, 8, 1)
@@ -261,7 +261,7 @@ def check_chance() -> None:
     """What two layers of Dropout leave of ones, in networks that have drawn more or less before."""
 
     def left(network: keras.Model, seed: int, epoch: int) -> list[float]:
-        chance = Chance(seed)
+        chance = Chance((seed,))
         chance.set_model(network)
         chance.on_epoch_begin(epoch)
         rows = [network(np.ones((1, 64), np.float32), training=True) for _ in range(2)]

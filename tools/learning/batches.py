@@ -1,4 +1,4 @@
-"""Batches for `model.fit`: each depends on the seed, the epoch and its place, and on nothing else.
+"""Batches for `model.fit`: each depends on the seeds, the epoch and its place, and on nothing else.
 
 So a run that was killed goes on with the very batches that it would have seen.
 """
@@ -49,13 +49,15 @@ def one_hot(labels: NDArray[np.int64], count: int) -> Targets:
 class Drill:
     """How examples become batches.
 
+    `seeds` decide every draw; a run that goes on from another one has others, or it would see the same
+    pictures in the same order changed in the same way, and learn those by heart.
     `normalize` maps uint8 pictures to the network's inputs, `size_at` and `augmentation_at` an epoch
     to the (width, height) of its pictures and the changes to them. `mixup` is alpha of the blending, 0
     for none.
     """
 
     batch: int
-    seed: int
+    seeds: tuple[int, ...]
     augmentation_at: Callable[[int], Augmentation]
     normalize: Callable[[Picture], Float]
     size_at: Callable[[int], tuple[int, int]]
@@ -79,9 +81,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
         drill = self.drill
-        order = np.random.default_rng([drill.seed, self.epoch]).permutation(len(self.pictures))
+        order = np.random.default_rng([*drill.seeds, self.epoch]).permutation(len(self.pictures))
         chosen = order[index * self.batch : (index + 1) * self.batch]
-        random = np.random.default_rng([drill.seed, self.epoch, index])
+        random = np.random.default_rng([*drill.seeds, self.epoch, index])
         width, height = drill.size_at(self.epoch)
         augment = drill.augmentation_at(self.epoch)
         changed = augment(self.pictures[chosen], random, (width, height))

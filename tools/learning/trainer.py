@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from edgeemo.sidecar import Sidecar, sha256
 from edgeemo.types import Picture
 from learning.batches import Batches, Drill, Float
 from learning.checkpoint import FILE, Checkpoint
+from learning.finished import finished_network
 from learning.keeping import save
 from learning.material import Examples
 from learning.network import Size, one_head, plain
@@ -72,7 +74,11 @@ class Trainer:
 
     @classmethod
     def prepare(cls, order: Order, recipe: Recipe, train: Examples, held: Examples) -> Trainer:
-        """Build the network and everything around it; the order's seed decides every draw."""
+        """Build the network and everything around it; the order's seed, and what it starts with, decide every draw.
+
+        Raises:
+            EdgeemoError: the start can't be used.
+        """
         keras.utils.set_random_seed(order.seed)
         keras.mixed_precision.set_global_policy(recipe.precision)
         batches = Batches(train.pictures, train.targets, _drill(order, recipe))
@@ -139,7 +145,7 @@ class Trainer:
         watching = [self.watch] if self.watch else []
         callbacks = [
             Schedule(self.batches, self._rate()),
-            Chance(self.order.seed),
+            Chance(self.batches.drill.seeds),
             self.checkpoint.average,
             self.log,
             *watching,
@@ -280,10 +286,18 @@ def _built(recipe: Recipe, size: Size) -> keras.Model:
         ) from error
 
 
+def _seeds(order: Order) -> tuple[int, ...]:
+    """The order's own, and one that follows from the weights that it starts with, if it does."""
+    if order.start is None:
+        return (order.seed,)
+    weights = finished_network(order.start).get_weights()
+    return order.seed, zlib.crc32(b"".join(values.tobytes() for values in weights))
+
+
 def _drill(order: Order, recipe: Recipe) -> Drill:
     return Drill(
         batch=recipe.batch,
-        seed=order.seed,
+        seeds=_seeds(order),
         augmentation_at=recipe.augmentation_at,
         normalize=to_inputs(recipe),
         size_at=recipe.size_at,

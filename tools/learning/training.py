@@ -68,20 +68,20 @@ class Schedule(keras.callbacks.Callback):  # type: ignore[misc]  # keras is unty
 
 
 class Chance(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Begins every epoch with generators that follow from the seed and the epoch, and from nothing else.
+    """Begins every epoch with generators that follow from the seeds and the epoch, and from nothing else.
 
     So a run that was killed drops out what it would have dropped, whichever backend goes on with it.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seeds: tuple[int, ...]) -> None:
         super().__init__()
-        self.seed = seed
+        self.seeds = seeds
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 - keras' signature
         """Seed the layers' generators, and the backend's own, which Dropout draws from on PyTorch."""
         layers = _generators(self.model)
         # Of 31 bits: PyTorch keeps the state of a layer's generator as int32.
-        seeds = np.random.SeedSequence((self.seed, epoch)).generate_state(1 + len(layers)) >> 1
+        seeds = np.random.SeedSequence((*self.seeds, epoch)).generate_state(1 + len(layers)) >> 1
         keras.utils.set_random_seed(int(seeds[0]))
         for state, seed in zip(layers, seeds[1:], strict=True):
             state.assign(np.array([seed, 0], np.int64))
