@@ -28,6 +28,7 @@ from converting.files import refuse_unwritable, write_together
 from converting.value_range import parse
 from edgeemo.errors import InputError
 from labelled.dataset import Faces, load
+from labelled.faces import copies
 from networks.description import labels_from
 from networks.refusal import WriteError, writing
 
@@ -108,8 +109,8 @@ def run(
     faces = _faces(data, ferplus, usage, color)
     for problem in faces.problems:
         click.echo(f"data: {problem}", err=True)
-    known = _learned(learned, color) if learned else None
-    found = [evaluate(model, faces, known) for model in loaded]
+    copied = copies(faces, _learned(learned, color)) if learned else None
+    found = [evaluate(model, faces, copied) for model in loaded]
     difference = compare(found[0], found[1], faces.keys) if len(found) == 2 else None
     ms = latency_ms(loaded, faces)
     page = scorecard.text(found, difference, ms)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from edgeemo.quant import Float
 from labelled import ferplus
 from labelled.dataset import Faces, canonical, truth_for
-from labelled.faces import copies
 from measuring.metrics import Figures, figures
 from measuring.predictor import Predictor
 from networks.refusal import LabelsError, PicturesError
@@ -87,10 +86,10 @@ def _as_dict(found: Figures | None, prefix: str) -> dict[str, Any]:
     return {prefix + name: value for name, value in values.items()}
 
 
-def evaluate(model: Predictor, faces: Faces, learned: Faces | None = None) -> Evaluation:
+def evaluate(model: Predictor, faces: Faces, copied: NDArray[np.bool_] | None = None) -> Evaluation:
     """Ask a model about every face and compare with the labels, and with the votes where there are any.
 
-    With what it `learned`, copies of that are looked at apart.
+    Those that are `copied` (n,) from what it may have learned are looked at apart.
 
     Raises:
         PicturesError: the model has none of the data's labels.
@@ -109,13 +108,15 @@ def evaluate(model: Predictor, faces: Faces, learned: Faces | None = None) -> Ev
         raise PicturesError(
             f"{model.name} has none of the data's labels: {', '.join(labels)} against {', '.join(faces.names)}"
         )
-    copied = None if learned is None else _copies(answers, labels, faces, learned)
-    return Evaluation(model, own, voted, left_out, undecided, unseen, answers, copied)
+    apart = None if copied is None else _copies(answers, labels, faces, copied)
+    return Evaluation(model, own, voted, left_out, undecided, unseen, answers, apart)
 
 
-def _copies(answers: Float, labels: Sequence[str], faces: Faces, learned: Faces) -> Copies:
+def _copies(
+    answers: Float, labels: Sequence[str], faces: Faces, copied: NDArray[np.bool_]
+) -> Copies:
     truth = truth_for(labels, faces.names, faces.labels)
-    known, copied, right = truth >= 0, copies(faces, learned), answers.argmax(1) == truth
+    known, right = truth >= 0, answers.argmax(1) == truth
     shares = [
         float(right[some].mean()) if some.any() else None
         for some in (known & copied, known & ~copied)
